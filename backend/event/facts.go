@@ -1,0 +1,61 @@
+package event
+
+// Facts are the small typed fields of a header that rules read. Every field is
+// optional in the bytes: a nil pointer, a zero id or an empty list is absent.
+// Titles, names, reasons, paths and contents are never here, but in the body.
+type Facts struct {
+	// State is the object's state after this event (chain and control fields).
+	State string
+	// Fields are the keys of the causal fields that the body writes.
+	Fields []string
+	// Range is the part of an execution's stream that execution.output names.
+	Range *Range
+	// Note is the index of the shim's last note that this event accounts for.
+	// Start-up goes on from it, so that nothing is recorded twice.
+	Note *uint64
+	// Turn is the fencing epoch with who drives under it.
+	Turn *Turn
+	// Typed counts bytes of input, in execution.input.
+	Typed *uint64
+	// Size is the terminal's size after this event.
+	Size *Size
+	// Exit is how the program ended, in execution.exited.
+	Exit *Exit
+	// Request is the hash of a client's own key with its content, so that the
+	// same request twice is done once.
+	Request ID
+	// Genesis is the rule document of workspace.created.
+	Genesis *Genesis
+}
+
+// Range is a contiguous part of a byte stream, [From, To), with the root of
+// the tree of its 64 KiB leaves.
+type Range struct {
+	From, To uint64
+	Root     ID
+}
+
+// Turn is a fencing epoch. A zero Driver means that nobody drives.
+type Turn struct {
+	Epoch   uint64
+	Driver  ID // actor
+	Session ID
+}
+
+// Size is a terminal's size in cells.
+type Size struct{ Cols, Rows uint64 }
+
+// Exit is the end of a program: a status, or the signal that ended it.
+type Exit struct {
+	Status uint64
+	Signal uint64
+}
+
+// Genesis is what a workspace begins with. It is record 0 of the control chain.
+type Genesis struct {
+	Nonce       [16]byte
+	Replica     Chain // the first replica and first voter
+	RecoveryKey []byte
+	Epoch       uint64 // the first membership epoch
+	Policy      string // the default policy document
+}
