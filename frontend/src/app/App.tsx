@@ -1,0 +1,214 @@
+// The shell: bar, sidebar, panes, Details, and the questions that it asks.
+import type { DockviewApi } from "dockview-react";
+import { History as HistoryIcon, X } from "lucide-react";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import type { KeyCommand } from "../domain/keys";
+import type { OpenLink, Studio } from "../domain/studio";
+import { ended, type Fault } from "../domain/types";
+import { Details } from "../feature/details/Details";
+import { TerminalList } from "../feature/terminals/TerminalList";
+import type { Store } from "../store/store";
+import { type Desk, DeskProvider, ThemeProvider } from "../ui/desk";
+import { FaultNote, IconButton, Waiting } from "../ui/primitives";
+import { faultOf } from "../wire/faults";
+import { Dock, showPane } from "./Dock";
+import { EndDialog, RenameDialog } from "./dialogs";
+import { Locked } from "./Locked";
+import { Palette } from "./Palette";
+import type { Sync } from "./sync";
+import { TopBar } from "./TopBar";
+import { useThemeChoice } from "./theme";
+import { useKeys, walkRegions } from "./useKeys";
+
+/** The size of a new terminal until its pane tells its own. */
+const FIRST_SIZE = { cols: 96, rows: 28 };
+/** Failures shown at once; an older one makes room. */
+const MOST_TOASTS = 3;
+
+interface AppProps {
+	store: Store;
+	studio: Studio;
+	openLink: OpenLink;
+	sync: Sync;
+}
+
+type Asking = { kind: "rename" | "end"; id: string } | { kind: "palette" } | undefined;
+type Pane = { kind: "terminal"; id: string } | { kind: "history" } | undefined;
+
+export function App({ store, studio, openLink, sync }: AppProps) {
+	const state = useSyncExternalStore(store.subscribe, store.get);
+	const dock = useRef<DockviewApi | undefined>(undefined);
+	const fresh = useRef(new Set<string>());
+	const [sidebar, setSidebar] = useState(true);
+	const [details, setDetails] = useState(false);
+	const [asking, setAsking] = useState<Asking>();
+	const [pane, setPane] = useState<Pane>();
+	const [faults, setFaults] = useState<Fault[]>([]);
+	const [theme, choice, choose] = useThemeChoice();
+
+	const desk = useMemo((): Desk => {
+		const openTerminal = (id: string) => {
+			if (dock.current) showPane(dock.current, { terminal: id });
+			store.select({ kind: "terminal", id });
+		};
+		const report = (error: unknown) => {
+			setFaults((before) => [...before, faultOf(error)].slice(-MOST_TOASTS));
+			sync.refresh();
+		};
+		return {
+			store,
+			studio,
+			openLink,
+			openTerminal,
+			report,
+			newTerminal: () => {
+				studio.start(FIRST_SIZE).then(({ id }) => {
+					fresh.current.add(id);
+					openTerminal(id);
+				}, report);
+			},
+			openHistory: () => dock.current && showPane(dock.current, "history"),
+			showDetails: () => setDetails(true),
+			askRename: (id) => setAsking({ kind: "rename", id }),
+			askEnd: (id) => setAsking({ kind: "end", id }),
+			isFresh: (id) => fresh.current.delete(id),
+		};
+	}, [store, studio, openLink, sync]);
+
+	useFirstTerminal(state.listed, store, desk, dock);
+
+	const ready = useCallback(
+		(api: DockviewApi) => {
+			dock.current = api;
+			api.onDidActivePanelChange((change) => {
+				const id = change.panel?.id;
+				setPane(paneOf(id));
+				if (id?.startsWith("terminal:")) store.select({ kind: "terminal", id: id.slice("terminal:".length) });
+			});
+		},
+		[store],
+	);
+
+	const current = pane?.kind === "terminal" ? pane.id : undefined;
+	const run = useCallback(
+		(command: KeyCommand) => {
+			const act: Record<KeyCommand, () => void> = {
+				palette: () => setAsking({ kind: "palette" }),
+				copy: () => window.dispatchEvent(new Event("atelier:copy")),
+				leave: () =>
+					document.querySelector<HTMLElement>('.side-open[aria-current="true"], .side-open')?.focus(),
+				"next-region": () => walkRegions(1),
+				"previous-region": () => walkRegions(-1),
+				sidebar: () => setSidebar((shown) => !shown),
+				details: () => setDetails((shown) => !shown),
+				rename: () => current && setAsking({ kind: "rename", id: current }),
+			};
+			act[command]();
+		},
+		[current],
+	);
+	useKeys(run);
+
+	if (state.connection.phase === "locked") return <Locked fault={state.connection.fault} />;
+	const asked = asking && "id" in asking ? state.terminals.get(asking.id) : undefined;
+	const close = () => setAsking(undefined);
+	const place = pane?.kind === "history" ? "History" : (state.terminals.get(current ?? "")?.name ?? "");
+	return (
+		<ThemeProvider value={theme}>
+			<DeskProvider value={desk}>
+				<div className="shell">
+					<TopBar
+						place={place}
+						sidebar={sidebar}
+						details={details}
+						theme={choice}
+						onSidebar={() => setSidebar(!sidebar)}
+						onDetails={() => setDetails(!details)}
+						onPalette={() => setAsking({ kind: "palette" })}
+						onTheme={choose}
+					/>
+					<div className="middle">
+						{sidebar ? <Sidebar history={pane?.kind === "history"} onHistory={desk.openHistory} /> : null}
+						<Dock onReady={ready} />
+						{details ? <Details onClose={() => setDetails(false)} /> : null}
+					</div>
+				</div>
+				{state.connection.phase === "connecting" ? (
+					<div className="toasts">
+						<Waiting what="Waiting for the core…" />
+					</div>
+				) : null}
+				<Toasts faults={faults} onClose={(fault) => setFaults((all) => all.filter((f) => f !== fault))} />
+				{asking?.kind === "rename" && asked ? <RenameDialog terminal={asked} onClose={close} /> : null}
+				{asking?.kind === "end" && asked ? <EndDialog terminal={asked} onClose={close} /> : null}
+				{asking?.kind === "palette" ? (
+					<Palette
+						current={current}
+						onClose={close}
+						onTheme={choose}
+						onSidebar={() => setSidebar((shown) => !shown)}
+					/>
+				) : null}
+			</DeskProvider>
+		</ThemeProvider>
+	);
+}
+
+function Sidebar({ history, onHistory }: { history: boolean; onHistory: () => void }) {
+	return (
+		<div className="sidebar" data-region="sidebar">
+			<div className="sidebar-list">
+				<TerminalList />
+			</div>
+			<button
+				type="button"
+				className="sidebar-page"
+				aria-current={history ? "page" : undefined}
+				onClick={onHistory}
+			>
+				<HistoryIcon size={16} strokeWidth={1.5} aria-hidden />
+				History
+			</button>
+		</div>
+	);
+}
+
+function Toasts({ faults, onClose }: { faults: Fault[]; onClose: (fault: Fault) => void }) {
+	if (faults.length === 0) return null;
+	return (
+		<div className="toasts">
+			{faults.map((fault, i) => (
+				// biome-ignore lint/suspicious/noArrayIndexKey: equal faults may stand side by side and hold no state
+				<div className="toast" key={i}>
+					<FaultNote fault={fault} />
+					<IconButton label="Close" onClick={() => onClose(fault)}>
+						<X size={16} strokeWidth={1.5} />
+					</IconButton>
+				</div>
+			))}
+		</div>
+	);
+}
+
+function paneOf(id: string | undefined): Pane {
+	if (!id) return undefined;
+	return id === "history" ? { kind: "history" } : { kind: "terminal", id: id.slice("terminal:".length) };
+}
+
+/** Opens on a live terminal: the newest that runs, or a login shell of its own. */
+function useFirstTerminal(
+	listed: boolean,
+	store: Store,
+	desk: Desk,
+	dock: React.RefObject<DockviewApi | undefined>,
+): void {
+	const done = useRef(false);
+	useEffect(() => {
+		if (!listed || done.current || !dock.current) return;
+		done.current = true;
+		const running = [...store.get().terminals.values()].filter((t) => !ended(t));
+		const newest = running.sort((a, b) => b.createdAt - a.createdAt)[0];
+		if (newest) desk.openTerminal(newest.id);
+		else desk.newTerminal();
+	}, [listed, store, desk, dock]);
+}

@@ -1,0 +1,95 @@
+// The centre: dockable tabs. Closing a tab lets go of the terminal and never
+// ends its program.
+
+import {
+	type DockviewApi,
+	DockviewReact,
+	type DockviewTheme,
+	type IDockviewPanelHeaderProps,
+	type IDockviewPanelProps,
+} from "dockview-react";
+import { X } from "lucide-react";
+import { useEffect, useState } from "react";
+import "dockview-react/dist/styles/dockview.css";
+import { middleCut, shapeOf, stateWords } from "../domain/words";
+import { History } from "../feature/events/History";
+import { TerminalPane } from "../feature/terminal/TerminalPane";
+import { useDesk, useSelect } from "../ui/desk";
+import { Button, Empty } from "../ui/primitives";
+import { StateShape } from "../ui/StateShape";
+
+const theme: DockviewTheme = { name: "atelier", className: "dock-theme", tabGroupIndicator: "none" };
+
+type Params = { terminal?: string };
+
+function TerminalPanel({ api, params }: IDockviewPanelProps<Params>) {
+	const [active, setActive] = useState(api.isActive);
+	useEffect(() => {
+		const follow = api.onDidActiveChange((e) => setActive(e.isActive));
+		return () => follow.dispose();
+	}, [api]);
+	return <TerminalPane id={params.terminal ?? ""} active={active} />;
+}
+
+const components = { terminal: TerminalPanel, history: () => <History /> };
+
+function Tab({ api, params }: IDockviewPanelHeaderProps<Params>) {
+	const terminal = useSelect((s) => s.terminals.get(params.terminal ?? ""));
+	const name = params.terminal ? (terminal?.name ?? "Terminal") : "History";
+	return (
+		<div className="tab" title={terminal ? `${terminal.name}\n${terminal.cwd}` : name}>
+			{terminal ? <StateShape shape={shapeOf(terminal)} label={stateWords(terminal)} /> : null}
+			<span className="tab-name">{middleCut(name)}</span>
+			<button
+				type="button"
+				className="tab-close"
+				aria-label={`Close ${name}`}
+				title={terminal ? "Close the tab. The program goes on" : "Close the tab"}
+				tabIndex={-1}
+				onPointerDown={(e) => e.stopPropagation()}
+				onClick={() => api.close()}
+			>
+				<X size={14} strokeWidth={1.5} />
+			</button>
+		</div>
+	);
+}
+
+function Nothing() {
+	const desk = useDesk();
+	return (
+		<Empty title="Nothing is open.">
+			<p>Choose a terminal on the left, or start one. Closing a tab never ends a program.</p>
+			<Button kind="main" onClick={desk.newTerminal}>
+				New terminal
+			</Button>
+		</Empty>
+	);
+}
+
+export function Dock({ onReady }: { onReady: (api: DockviewApi) => void }) {
+	return (
+		<main className="dock" data-region="centre" aria-label="Open panes">
+			<DockviewReact
+				theme={theme}
+				components={components}
+				defaultTabComponent={Tab}
+				watermarkComponent={Nothing}
+				disableFloatingGroups
+				onReady={(e) => onReady(e.api)}
+			/>
+		</main>
+	);
+}
+
+/** Shows a pane: the one that is open, or a new tab. */
+export function showPane(dock: DockviewApi, pane: { terminal: string } | "history"): void {
+	const id = pane === "history" ? "history" : `terminal:${pane.terminal}`;
+	const open = dock.getPanel(id);
+	if (open) return open.api.setActive();
+	dock.addPanel(
+		pane === "history"
+			? { id, component: "history", title: "History" }
+			: { id, component: "terminal", params: pane },
+	);
+}

@@ -1,0 +1,93 @@
+// The top bar: where I am, what is not normal, and me.
+import { Menu } from "@base-ui/react/menu";
+import { PanelLeft, PanelRight, UserRound } from "lucide-react";
+import { middleCut } from "../domain/words";
+import { selectChip } from "../store/selectors";
+import { useSelect } from "../ui/desk";
+import { IconButton } from "../ui/primitives";
+import type { ThemeChoice } from "./theme";
+
+interface TopBarProps {
+	place: string;
+	sidebar: boolean;
+	details: boolean;
+	theme: ThemeChoice;
+	onSidebar: () => void;
+	onDetails: () => void;
+	onPalette: () => void;
+	onTheme: (choice: ThemeChoice) => void;
+}
+
+const THEMES: [ThemeChoice, string][] = [
+	["system", "As the system"],
+	["light", "Light"],
+	["dark", "Dark"],
+];
+
+export function TopBar(p: TopBarProps) {
+	const status = useSelect((s) => s.status);
+	const label = useSelect((s) => selectChip(s)?.label);
+	const title = useSelect((s) => selectChip(s)?.title);
+	return (
+		<header className="top" data-region="top">
+			<IconButton
+				label={p.sidebar ? "Hide the sidebar (Ctrl+B)" : "Show the sidebar (Ctrl+B)"}
+				onClick={p.onSidebar}
+			>
+				<PanelLeft size={16} strokeWidth={1.5} />
+			</IconButton>
+			<h1 className="place">
+				<span className="place-workspace">{status?.workspaceName ?? "Atelier"}</span>
+				{p.place ? (
+					<>
+						<span className="place-slash" aria-hidden>
+							/
+						</span>
+						<span title={p.place}>{middleCut(p.place, 48)}</span>
+					</>
+				) : null}
+			</h1>
+			{label ? (
+				<span className="chip" role="status" title={title}>
+					{label}
+				</span>
+			) : null}
+			<span className="top-space" />
+			<IconButton
+				label={p.details ? "Hide Details (Alt+Enter)" : "Show Details (Alt+Enter)"}
+				onClick={p.onDetails}
+			>
+				<PanelRight size={16} strokeWidth={1.5} />
+			</IconButton>
+			<Menu.Root>
+				<Menu.Trigger className="me" aria-label="Me">
+					<UserRound size={16} strokeWidth={1.5} aria-hidden />
+					<span>{status?.actorName ?? ""}</span>
+				</Menu.Trigger>
+				<Menu.Portal>
+					<Menu.Positioner className="menu-place" sideOffset={4} align="end">
+						<Menu.Popup className="menu">
+							{status ? (
+								<div className="menu-note">
+									{status.actorName} on {middleCut(status.deviceName)}
+								</div>
+							) : null}
+							<Menu.Item className="menu-item" onClick={p.onPalette}>
+								All commands<kbd>Ctrl+Shift+P</kbd>
+							</Menu.Item>
+							<Menu.Separator className="menu-line" />
+							<Menu.RadioGroup value={p.theme} onValueChange={(value) => p.onTheme(value as ThemeChoice)}>
+								{THEMES.map(([value, word]) => (
+									<Menu.RadioItem key={value} value={value} className="menu-item">
+										{word}
+										<Menu.RadioItemIndicator className="menu-check">✓</Menu.RadioItemIndicator>
+									</Menu.RadioItem>
+								))}
+							</Menu.RadioGroup>
+						</Menu.Popup>
+					</Menu.Positioner>
+				</Menu.Portal>
+			</Menu.Root>
+		</header>
+	);
+}

@@ -1,0 +1,35 @@
+import "@fontsource-variable/inter";
+import "./app.css";
+import { createRoot } from "react-dom/client";
+import { Store } from "../store/store";
+import { linkOpener } from "../wire/attach/open";
+import { connectCore } from "../wire/client";
+import { faultOf } from "../wire/faults";
+import { placeOf } from "../wire/place";
+import { exchangeToken, postJSON } from "../wire/token";
+import { App } from "./App";
+import { ErrorBoundary } from "./ErrorBoundary";
+import { startSync } from "./sync";
+import { applyTheme } from "./theme";
+
+async function begin(): Promise<void> {
+	applyTheme();
+	const place = placeOf(location);
+	const store = new Store();
+	const { studio, session } = connectCore(place);
+	const root = createRoot(document.getElementById("root") as HTMLElement);
+	try {
+		await exchangeToken(location, (url) => history.replaceState(null, "", url), postJSON, place.api);
+	} catch (error) {
+		store.setConnection("locked", Date.now(), faultOf(error));
+	}
+	const sync = startSync(store, studio, () => session.forget());
+	const openLink = linkOpener(place, session, studio);
+	root.render(
+		<ErrorBoundary>
+			<App store={store} studio={studio} openLink={openLink} sync={sync} />
+		</ErrorBoundary>,
+	);
+}
+
+void begin();

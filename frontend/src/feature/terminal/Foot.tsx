@@ -1,0 +1,101 @@
+// The foot of a terminal pane: folder · who has the keyboard.
+import { Eye, Keyboard } from "lucide-react";
+import type { LinkState } from "../../domain/studio";
+import { ended, type Terminal } from "../../domain/types";
+import { byteCount, shapeOf, stateWords } from "../../domain/words";
+import { Button, When } from "../../ui/primitives";
+import { StateShape } from "../../ui/StateShape";
+
+interface FootProps {
+	record: Terminal;
+	state: LinkState;
+	skipped: bigint;
+	onTake: () => void;
+	onHandBack: () => void;
+	onRetry: () => void;
+}
+
+export function Foot(props: FootProps) {
+	const { record, state, skipped } = props;
+	return (
+		<footer className="foot">
+			<span className="foot-folder" title={record.cwd}>
+				{record.cwd}
+			</span>
+			{skipped > 0n ? (
+				<span className="foot-part" title="Everything is kept: `atelier transcript` shows it">
+					{byteCount(skipped)} passed by too fast to show
+				</span>
+			) : null}
+			{state.trouble && state.phase === "live" ? <span className="foot-trouble">{state.trouble}</span> : null}
+			<span className="foot-space" />
+			<Keys {...props} />
+		</footer>
+	);
+}
+
+function Keys({ record, state, onTake, onHandBack, onRetry }: FootProps) {
+	if (state.phase === "ended" || ended(record)) {
+		return (
+			<span className="foot-part foot-end" data-shape={shapeOf(record)}>
+				<StateShape shape={shapeOf(record)} />
+				<span>{stateWords(record)}</span>
+				{record.endedAt ? <When at={record.endedAt} /> : null}
+			</span>
+		);
+	}
+	if (state.phase === "broken") {
+		return (
+			<>
+				<span className="foot-trouble" role="status" title={state.trouble}>
+					Not connected. The program goes on
+				</span>
+				<Button kind="quiet" onClick={onRetry}>
+					Try now
+				</Button>
+			</>
+		);
+	}
+	if (state.phase === "connecting") return null;
+	if (state.driving) {
+		return (
+			<>
+				{state.suspended ? <span className="foot-trouble">Paused: {state.suspended}</span> : null}
+				<span className="foot-part foot-driving">
+					<Keyboard size={14} strokeWidth={1.5} aria-hidden />
+					You have the keyboard
+				</span>
+				<Button kind="quiet" onClick={onHandBack} title="Let somebody else type">
+					Hand back
+				</Button>
+			</>
+		);
+	}
+	const driver = record.driver?.actorName || state.driver;
+	const elsewhere = record.driver?.surface ? ` (${surfaceWord(record.driver.surface)})` : "";
+	return (
+		<>
+			<span className="foot-part foot-watching" role="status">
+				<Eye size={14} strokeWidth={1.5} aria-hidden />
+				{state.driver
+					? `Watching. ${driver}${elsewhere} has the keyboard`
+					: "Watching. Nobody has the keyboard"}
+			</span>
+			<Button kind="quiet" onClick={onTake}>
+				{state.driver ? "Take over" : "Take the keyboard"}
+			</Button>
+		</>
+	);
+}
+
+/** Where an operator sits, in a word for a person. */
+function surfaceWord(surface: string): string {
+	const words: Record<string, string> = {
+		cli: "command line",
+		window: "window",
+		web: "browser",
+		api: "program",
+		system: "core",
+	};
+	return Object.hasOwn(words, surface) ? (words[surface] ?? surface) : surface;
+}

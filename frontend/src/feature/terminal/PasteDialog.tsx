@@ -1,0 +1,31 @@
+// A paste of several lines into a program that would run each as it comes:
+// the lines are shown first.
+import { Button, Dialog } from "../../ui/primitives";
+
+/** Lines shown; more are counted. */
+const SHOWN = 200;
+
+export function PasteDialog(props: { text: string; onPaste: () => void; onClose: () => void }) {
+	const lines = props.text.replace(/[\r\n]+$/, "").split(/\r\n|\r|\n/);
+	const count = lines.length === 1 ? "1 line" : `${lines.length} lines`;
+	return (
+		<Dialog title={`Paste ${count}?`} onClose={props.onClose} wide>
+			<p className="dialog-text">The program runs each line as it comes.</p>
+			<pre className="paste-lines">{lines.slice(0, SHOWN).map(visible).join("\n")}</pre>
+			{lines.length > SHOWN ? <p className="dialog-text">and {lines.length - SHOWN} more</p> : null}
+			<div className="dialog-buttons">
+				<Button onClick={props.onClose}>Cancel</Button>
+				<Button kind="main" onClick={props.onPaste}>
+					Paste
+				</Button>
+			</div>
+		</Dialog>
+	);
+}
+
+/** Control characters as pictures: what is pasted is what is seen. */
+function visible(line: string): string {
+	return line.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) =>
+		c === "\u007f" ? "\u2421" : String.fromCodePoint(0x2400 + c.charCodeAt(0)),
+	);
+}

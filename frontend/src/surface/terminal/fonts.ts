@@ -1,0 +1,21 @@
+// The cell is measured once, so the fonts must be there before.
+import "@fontsource/cascadia-mono/400.css";
+import "@fontsource/cascadia-mono/600.css";
+import "@fontsource/noto-sans-symbols-2/400.css";
+import "@azurity/pure-nerd-font/pure-nerd-font.css";
+
+/** Letters, box drawing, blocks, braille: one of each subset that a screen is measured with. */
+const SAMPLE = "Mg─│█▓⣿é";
+export const FONT_SIZE = 13;
+
+let loading: Promise<void> | undefined;
+
+/** Resolves when the terminal's fonts can be drawn, or when the browser gave up on one. */
+export function terminalFonts(): Promise<void> {
+	loading ??= Promise.allSettled([
+		document.fonts.load(`${FONT_SIZE}px "Cascadia Mono"`, SAMPLE),
+		document.fonts.load(`600 ${FONT_SIZE}px "Cascadia Mono"`, SAMPLE),
+		document.fonts.load(`${FONT_SIZE}px "Noto Sans Symbols 2"`, "⏺✻✔"),
+	]).then(() => undefined);
+	return loading;
+}

@@ -1,0 +1,113 @@
+// Small parts that every feature is made of.
+import { Check, Copy } from "lucide-react";
+import { type ButtonHTMLAttributes, type ReactNode, useEffect, useRef, useState } from "react";
+import type { Fault } from "../domain/types";
+import { exactTime, relativeTime } from "../domain/words";
+import { copyText } from "./clipboard";
+import { useNow } from "./clock";
+
+type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { kind?: "plain" | "main" | "danger" | "quiet" };
+
+export function Button({ kind = "plain", className = "", ...rest }: ButtonProps) {
+	return <button type="button" className={`button button-${kind} ${className}`} {...rest} />;
+}
+
+/** A 28 px square with an icon; `label` is its name and its tooltip. */
+export function IconButton({
+	label,
+	children,
+	...rest
+}: { label: string; children: ReactNode } & ButtonProps) {
+	return (
+		<button type="button" className="icon-button" aria-label={label} title={label} {...rest}>
+			{children}
+		</button>
+	);
+}
+
+/** A moment: relative, exact on hover. */
+export function When({ at }: { at: number }) {
+	const now = useNow();
+	return (
+		<time dateTime={new Date(at).toISOString()} title={exactTime(at)}>
+			{relativeTime(at, now)}
+		</time>
+	);
+}
+
+/** Copies a text; says so for two seconds. */
+export function CopyButton({ text, label }: { text: string; label: string }) {
+	const [copied, setCopied] = useState(false);
+	useEffect(() => {
+		if (!copied) return;
+		const timer = setTimeout(() => setCopied(false), 2000);
+		return () => clearTimeout(timer);
+	}, [copied]);
+	return (
+		<IconButton label={copied ? "Copied" : label} onClick={() => copyText(text).then(setCopied)}>
+			{copied ? <Check size={16} strokeWidth={1.5} /> : <Copy size={16} strokeWidth={1.5} />}
+		</IconButton>
+	);
+}
+
+/** A dialog over everything: the browser holds the focus inside and closes it on Esc. */
+export function Dialog(props: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+	const ref = useRef<HTMLDialogElement>(null);
+	useEffect(() => {
+		const before = document.activeElement;
+		ref.current?.showModal();
+		return () => {
+			if (before instanceof HTMLElement) before.focus();
+		};
+	}, []);
+	return (
+		<dialog
+			ref={ref}
+			className={props.wide ? "dialog dialog-wide" : "dialog"}
+			aria-label={props.title}
+			onClose={props.onClose}
+			onCancel={props.onClose}
+		>
+			<h2 className="dialog-title">{props.title}</h2>
+			{props.children}
+		</dialog>
+	);
+}
+
+/** What is said where there is nothing. */
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+	return (
+		<div className="empty">
+			<p className="empty-title">{title}</p>
+			{children}
+		</div>
+	);
+}
+
+/** Nothing is shown for the first 300 ms; then what is awaited. */
+export const QUIET_MS = 300;
+
+/** A line that says what is awaited, once that takes long enough to wonder. */
+export function Waiting({ what }: { what: string }) {
+	const [shown, setShown] = useState(false);
+	useEffect(() => {
+		const timer = setTimeout(() => setShown(true), QUIET_MS);
+		return () => clearTimeout(timer);
+	}, []);
+	return shown ? (
+		<p className="waiting" role="status">
+			{what}
+		</p>
+	) : null;
+}
+
+/** What went wrong, why, and one button that helps. */
+export function FaultNote({ fault, action }: { fault: Fault; action?: { label: string; run: () => void } }) {
+	return (
+		<div className="fault" role="alert">
+			<p className="fault-what">{fault.message}</p>
+			{fault.mend ? <p className="fault-mend">{fault.mend}.</p> : null}
+			{action ? <Button onClick={action.run}>{action.label}</Button> : null}
+		</div>
+	);
+}
