@@ -1,6 +1,7 @@
 # Sourced by every script here: where we are, where caches lie, and how Go and
 # npm are to behave. Caches lie outside the tree, keyed by what they hold.
 set -euo pipefail
+shopt -s inherit_errexit
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 BIN=$ROOT/build/bin
