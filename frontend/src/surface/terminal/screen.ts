@@ -50,7 +50,7 @@ export class Screen {
 			fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--font-mono"),
 			fontSize: FONT_SIZE,
 			lineHeight: 1.2,
-			fontWeight: "400",
+			fontWeight: "300",
 			fontWeightBold: "600",
 			drawBoldTextInBrightColors: false,
 			minimumContrastRatio: 3,

@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import { aTerminal } from "./fixtures.testing";
+import {
+	byteCount,
+	commandLine,
+	duration,
+	exitWords,
+	folderName,
+	groupOf,
+	holdsAnId,
+	LONGEST_NAME,
+	middleCut,
+	relativeTime,
+	shapeOf,
+	stateWords,
+} from "./words";
+
+test("every state has a group, a shape and a word", () => {
+	const said = (state: Parameters<typeof aTerminal>[0]) => {
+		const t = aTerminal(state);
+		return [groupOf(t), shapeOf(t), stateWords(t)];
+	};
+	expect(said({ state: "starting" })).toEqual(["Working", "working", "Starting"]);
+	expect(said({ state: "running" })).toEqual(["Working", "working", "Working"]);
+	expect(said({ state: "suspended", reason: "disk full" })).toEqual([
+		"Needs you",
+		"needs-you",
+		"Paused: disk full",
+	]);
+	expect(said({ state: "exited", exitStatus: 0 })).toEqual([
+		"Ended",
+		"ended",
+		"Ended: finished without error",
+	]);
+	expect(said({ state: "exited", exitStatus: 2 })).toEqual([
+		"Ended",
+		"failed",
+		"Ended: failed with exit status 2",
+	]);
+	expect(said({ state: "lost", reason: "" })).toEqual(["Ended", "failed", "Gone"]);
+});
+
+test("a signal is named", () => {
+	expect(exitWords(aTerminal({ exitStatus: 137, status: "signal 9 (killed)" }))).toBe(
+		"stopped by signal 9 (killed)",
+	);
+});
+
+test("a command line can be typed again", () => {
+	expect(commandLine([])).toBe("Login shell");
+	expect(commandLine(["git", "commit", "-m", "it's done"])).toBe("git commit -m 'it'\\''s done'");
+});
+
+test("names are cut in the middle, between whole characters", () => {
+	expect(middleCut("short")).toBe("short");
+	const cut = middleCut("😀".repeat(500));
+	expect(Array.from(cut)).toHaveLength(LONGEST_NAME);
+	expect(cut).toMatch(/^(😀)+…(😀)+$/u);
+});
+
+test("times and sizes", () => {
+	const now = 1_000_000_000_000;
+	expect([0, 9, 10, 59, 60, 3600, 7200, 86_400 * 2].map((s) => relativeTime(now - s * 1000, now))).toEqual([
+		"just now",
+		"just now",
+		"10 s ago",
+		"59 s ago",
+		"1 min ago",
+		"1 hour ago",
+		"2 hours ago",
+		"2 days ago",
+	]);
+	expect([5_000, 240_000, 7_500_000].map(duration)).toEqual(["5 s", "4 min", "2 h 5 min"]);
+	expect([12n, 3_200n, 45_000_000n].map(byteCount)).toEqual(["12 bytes", "3.2 KB", "45 MB"]);
+	expect([folderName("/"), folderName("/srv/api/")]).toEqual(["/", "api"]);
+});
+
+test("ids are told from words", () => {
+	const ids = [
+		"mzxw6ytboi3dgnbvgy3tqojqmfrggzdfmzztembrgm2dknrxha4q",
+		"3f2504e04f8911d39a0c0305e82c3301",
+		"12D3KooWJ8vvkTmEw3dQQ8xk1MT7z5rKzFv9aB7CdQ2yVh1nP4Lm",
+	];
+	for (const id of ids) expect(holdsAnId(`before ${id} after`)).toBe(id);
+	expect(holdsAnId("anna started claude-api-2 in /srv/api, 20 min ago")).toBeUndefined();
+});
