@@ -1,0 +1,31 @@
+// Package badgerlog keeps a replica's log of events in Badger, with an anchor
+// beside it, so that nothing acknowledged is lost and a lost tail is noticed.
+//
+// # Format
+//
+// All of it lies in the data folder of a home:
+//
+//	log/     a Badger store
+//	anchor   two checksummed slots, see anchor.go
+//	values   small unsynced values of sessions, see values.go
+//
+// Keys in the store, integers big-endian:
+//
+//	m                 the format marker: "atelier log 1"
+//	a <arrival 8>     record: length of header 4, header, body
+//	i <id 32>         arrival 8
+//	s <number 8>      seal: canonical CBOR with its signature
+//
+// An arrival number says as which event this replica took it, from 0: genesis
+// is 0. An event's parents have lower numbers. One transaction holds one group
+// of events; it is synced by Badger while the anchor is synced beside it, and
+// only then is any of the group acknowledged or shown.
+//
+// # Start-up
+//
+// The newest slot of the anchor names the heads after the last group, and has
+// its bytes when they are few. A store that lacks exactly that group is
+// completed from it. A store below its anchor in any other way is data_loss.
+// A store above its anchor by one group is what a crash leaves between the two
+// syncs: the group is whole, was never acknowledged, and is kept.
+package badgerlog

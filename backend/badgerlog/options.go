@@ -1,0 +1,69 @@
+package badgerlog
+
+import (
+	"crypto/ed25519"
+	"io"
+	"time"
+
+	"atelier.dev/atelier/backend/event"
+)
+
+// Options say where a log lies and who writes it.
+type Options struct {
+	// Dir is the home's data folder. The log is in Dir/log, the anchor is
+	// Dir/anchor and the unsynced session values are in Dir/values.
+	Dir string
+	// Key is the replica's key: it signs seals and names the chain.
+	Key ed25519.PrivateKey
+	// RecoveryKey is the public recovery key that genesis names. It is read
+	// only at the first open of an empty home.
+	RecoveryKey ed25519.PublicKey
+	// Policy is the default policy document of genesis; read like RecoveryKey.
+	Policy string
+	// Names are the first names in the body of genesis; read like RecoveryKey.
+	Names event.WorkspaceCreated
+	// Now is the clock; nil means time.Now. It decides nothing.
+	Now func() time.Time
+	// Random makes nonces; nil means crypto/rand.
+	Random io.Reader
+	// Tell takes what the store has to say to an operator; nil drops it.
+	Tell func(level, message string)
+
+	// syncOff is the control of the power-cut test: it acknowledges without
+	// syncing. Only a test of this package can set it.
+	syncOff bool
+}
+
+// Report tells what Open found and mended.
+type Report struct {
+	// Created is true when this open wrote genesis.
+	Created bool
+	// Completed counts events of the newest group that the store lacked and
+	// the anchor gave back. They were durable there.
+	Completed int
+	// AnchorTorn is true when one slot of the anchor was unreadable, as after a
+	// power cut in the middle of a write, and was written anew.
+	AnchorTorn bool
+	// Sealed counts events that an earlier run had left without a seal.
+	Sealed int
+}
+
+// AuditReport tells what an audit read and what is wrong.
+type AuditReport struct {
+	Events, Seals uint64
+	Heads         []event.Head
+	// Findings name what is wrong, one sentence each; empty means sound. At
+	// most MaxFindings are kept; More counts the rest.
+	Findings []Finding
+	More     int
+}
+
+// Finding is one thing that an audit found wrong.
+type Finding struct {
+	// Code is a stable word, for example "event_hash".
+	Code string
+	// Where names the place: an arrival number, a seal, a slot.
+	Where string
+	// What says what is wrong, for a person.
+	What string
+}

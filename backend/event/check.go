@@ -1,0 +1,159 @@
+package event
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// kinds says of each known type which class it has.
+var kinds = map[Type]Class{
+	WorkspaceCreatedType: Control, SessionOpenedType: Causal, SessionJoinedType: Causal,
+	ExecutionStartedType: Causal, ExecutionAttachedType: Causal, ExecutionDetachedType: Causal,
+	ExecutionControlChangedType: Causal, ExecutionRenamedType: Causal, ExecutionInputType: Causal,
+	ExecutionResizedType: Causal, ExecutionOutputType: Causal, ExecutionSuspendedType: Causal,
+	ExecutionExitedType: Causal, ExecutionLostType: Causal, ExecutionRecoveredType: Causal,
+}
+
+// Known reports whether schema version 1 defines a type. An event of another
+// type is opaque: kept and passed on, its meaning not understood.
+func Known(t Type) bool { _, ok := kinds[t]; return ok }
+
+// Check reports what is malformed in a header taken by itself: everything
+// that needs no other event. See SPEC.md for the rules behind each reason.
+func Check(h Header) error {
+	for _, check := range []func(Header) error{checkFrame, checkOrder, checkAuthor, checkFacts} {
+		if err := check(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkFrame(h Header) error {
+	switch {
+	case h.SchemaVersion != 1:
+		return malformed("schema_version", "the schema version is not 1")
+	case !word(string(h.Type)) || !strings.Contains(string(h.Type), "."):
+		return malformed("type", "a type is a word with a dot")
+	case h.Class != Causal && h.Class != Control:
+		return malformed("class", "the consistency class is unknown")
+	case Known(h.Type) && kinds[h.Type] != h.Class:
+		return malformed("class", "the consistency class is not the one of its type")
+	case h.BodyHash.IsZero():
+		return malformed("body_hash", "the hash of the body is absent")
+	case (h.Facts.Genesis != nil) != (h.Type == WorkspaceCreatedType):
+		return malformed("genesis", "a genesis document belongs to workspace.created alone")
+	}
+	return nil
+}
+
+func checkOrder(h Header) error {
+	switch {
+	case h.Replica == "" && !h.genesis() || len(h.Replica) > MaxChain:
+		return malformed("replica", "the chain's name is absent or too long")
+	case (h.Seq == 0) != h.Prev.IsZero():
+		return malformed("prev", "prev is absent at seq 0 and only there")
+	case len(h.Parents) > MaxParents:
+		return malformed("parents_count", "there are more than 64 parents")
+	case !ascending(h.Parents):
+		return malformed("parents_order", "the parents are not ascending and unique")
+	case h.Lamport == 0 || (len(h.Parents) == 0) != (h.Lamport == 1):
+		return malformed("lamport", "lamport is 1 without parents, and above with them")
+	case len(h.Affected) > MaxAffected || !ascending(h.Affected):
+		return malformed("affected", "the affected objects are not ascending and unique, or too many")
+	}
+	return nil
+}
+
+func (h Header) genesis() bool { return h.Type == WorkspaceCreatedType }
+
+func checkAuthor(h Header) error {
+	if h.genesis() {
+		return checkGenesis(h)
+	}
+	switch {
+	case h.Workspace.IsZero():
+		return malformed("workspace", "the workspace is absent")
+	case h.Basis.Record.IsZero():
+		return malformed("basis", "the control basis is absent")
+	case h.Actor.ID.IsZero() || h.Actor.Kind < Human || h.Actor.Kind > Service:
+		return malformed("actor", "the actor is absent or of an unknown kind")
+	case h.Surface < SurfaceCLI || h.Surface > SurfaceSystem:
+		return malformed("surface", "the surface is unknown")
+	case h.Branch.IsZero():
+		return malformed("branch", "the branch is absent")
+	case h.ViewEpoch == 0:
+		return malformed("view_epoch", "the membership epoch is absent")
+	case h.Class == Causal && (h.Type == SessionOpenedType) != h.Session.IsZero():
+		return malformed("session", "a session is named by all but session.opened")
+	case h.Class == Control && !h.Session.IsZero():
+		return malformed("session", "a control record has no session")
+	case h.Class == Control && h.Replica != Chain(h.Workspace[:]):
+		return malformed("replica", "a control record lies on the workspace's chain")
+	case h.Class == Causal && h.Replica == Chain(h.Workspace[:]):
+		return malformed("replica", "the control chain takes control records only")
+	}
+	return nil
+}
+
+// checkGenesis holds record 0 to its form: all that would name the workspace,
+// an author or another event is absent.
+func checkGenesis(h Header) error {
+	g := h.Facts.Genesis
+	switch {
+	case !h.Workspace.IsZero() || h.Replica != "" || h.Seq != 0 || len(h.Parents) != 0:
+		return malformed("genesis", "genesis names no workspace, chain or parents")
+	case h.Basis != Basis{} || h.Actor != Actor{} || !h.Session.IsZero() || !h.Branch.IsZero() || len(h.Affected) != 0:
+		return malformed("genesis", "genesis has no basis, actor, session, branch or objects")
+	case h.Surface != SurfaceSystem || h.ViewEpoch != g.Epoch || g.Epoch == 0:
+		return malformed("genesis", "genesis begins the first epoch on surface system")
+	case g.Replica == "" || len(g.Replica) > MaxChain || len(g.RecoveryKey) != 32 || g.Nonce == [16]byte{}:
+		return malformed("genesis", "genesis names its replica, recovery key and 16 random bytes")
+	}
+	return nil
+}
+
+func checkFacts(h Header) error {
+	f := h.Facts
+	if f.State != "" && !word(f.State) || len(f.Fields) > MaxFields {
+		return malformed("facts", "a state or field is not a word, or there are too many")
+	}
+	for i, key := range f.Fields {
+		if !word(key) || i > 0 && f.Fields[i-1] >= key {
+			return malformed("facts", "the fields are not words, ascending and unique")
+		}
+	}
+	if r := f.Range; r != nil && (r.To <= r.From || r.To-r.From > MaxRange || r.Root.IsZero()) {
+		return malformed("range", "a range is not empty, has a root and at most 1 MiB")
+	}
+	if h.Type == ExecutionOutputType && f.Range == nil {
+		return malformed("range", "execution.output names its range")
+	}
+	if t := f.Turn; t != nil && (t.Epoch == 0 || t.Driver.IsZero() && !t.Session.IsZero()) {
+		return malformed("turn", "a turn has an epoch, and a session only with a driver")
+	}
+	if s := f.Size; s != nil && (s.Cols > 0xffff || s.Rows > 0xffff) {
+		return malformed("size", "a terminal has at most 65,535 columns and rows")
+	}
+	if h.Type == ExecutionControlChangedType && f.Turn == nil {
+		return malformed("turn", "execution.control_changed states the turn after it")
+	}
+	if e := f.Exit; e != nil && (e.Status > 255 || e.Signal > 255) {
+		return malformed("exit", "a status and a signal are at most 255")
+	}
+	return nil
+}
+
+func word(s string) bool {
+	return s != "" && len(s) <= MaxWord && utf8.ValidString(s) && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_.") == ""
+}
+
+func ascending(ids []ID) bool {
+	for i := range ids {
+		if ids[i].IsZero() || i > 0 && bytes.Compare(ids[i-1][:], ids[i][:]) >= 0 {
+			return false
+		}
+	}
+	return true
+}
