@@ -80,6 +80,7 @@ func plantGo(linter, dir string) (int, []string, error) {
 	tried := map[string]bool{}
 	for name, by := range wanted {
 		tried[by] = true
+		told(by+" "+name, refused[name+" "+by])
 		if !refused[name+" "+by] {
 			wrong = append(wrong, fmt.Sprintf("%s did not refuse %s", by, name))
 		}
@@ -94,6 +95,15 @@ func plantGo(linter, dir string) (int, []string, error) {
 		wrong = append(wrong, "golangci-lint said:\n"+string(out))
 	}
 	return len(wanted), wrong, nil
+}
+
+// told prints one planted violation as a line that the test's tally counts.
+func told(rule string, refused bool) {
+	word := "ok"
+	if !refused {
+		word = "FAILED"
+	}
+	fmt.Printf("plant: %-60s %s\n", rule, word)
 }
 
 func put(file string, content []byte) error {

@@ -76,10 +76,12 @@ func plantOthers(dir string) (int, []string, error) {
 	var wrong []string
 	for _, p := range treePlants {
 		out, refused, err := p.try(dir, self)
-		switch {
-		case err != nil:
+		if err != nil {
 			return 0, wrong, fmt.Errorf("%s: %w", p.rule, err)
-		case !refused || !strings.Contains(out, p.says):
+		}
+		found := refused && strings.Contains(out, p.says)
+		told(p.rule, found)
+		if !found {
 			wrong = append(wrong, fmt.Sprintf("%s: refused %v, wanted the words %q in:\n%s", p.rule, refused, p.says, out))
 		}
 	}
