@@ -95,8 +95,7 @@ export function App({ store, studio, openLink, sync }: AppProps) {
 			const act: Record<KeyCommand, () => void> = {
 				palette: () => setAsking({ kind: "palette" }),
 				copy: () => window.dispatchEvent(new Event("atelier:copy")),
-				leave: () =>
-					document.querySelector<HTMLElement>('.side-open[aria-current="true"], .side-open')?.focus(),
+				leave,
 				"next-region": () => walkRegions(1),
 				"previous-region": () => walkRegions(-1),
 				sidebar: () => setSidebar((shown) => !shown),
@@ -152,6 +151,13 @@ export function App({ store, studio, openLink, sync }: AppProps) {
 			</DeskProvider>
 		</ThemeProvider>
 	);
+}
+
+/** Leaves the terminal for its row in the sidebar, or for nothing at all. */
+function leave(): void {
+	const row = document.querySelector<HTMLElement>('.side-open[aria-current="true"]');
+	if (row) row.focus();
+	else if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
 function Sidebar({ history, onHistory }: { history: boolean; onHistory: () => void }) {

@@ -56,6 +56,7 @@ export function Dialog(props: { title: string; onClose: () => void; children: Re
 	useEffect(() => {
 		const before = document.activeElement;
 		ref.current?.showModal();
+		ref.current?.querySelector("input")?.focus();
 		return () => {
 			if (before instanceof HTMLElement) before.focus();
 		};

@@ -80,8 +80,7 @@ function EventRow({ event, top }: { event: EventRecord; top: number }) {
 	);
 }
 
-/** The sentence of an event, its first letter large. */
+/** The sentence of an event; names stand as they are written. */
 function sentence(event: EventRecord): string {
-	const text = event.summary || `${event.actorName} did something this page does not know`;
-	return text.charAt(0).toUpperCase() + text.slice(1);
+	return event.summary || `${event.actorName} did something this page does not know`;
 }

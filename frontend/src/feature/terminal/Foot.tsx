@@ -63,7 +63,7 @@ function Keys({ record, state, onTake, onHandBack, onRetry }: FootProps) {
 				{state.suspended ? <span className="foot-trouble">Paused: {state.suspended}</span> : null}
 				<span className="foot-part foot-driving">
 					<Keyboard size={14} strokeWidth={1.5} aria-hidden />
-					You have the keyboard
+					<span>You have the keyboard</span>
 				</span>
 				<Button kind="quiet" onClick={onHandBack} title="Let somebody else type">
 					Hand back
@@ -77,9 +77,11 @@ function Keys({ record, state, onTake, onHandBack, onRetry }: FootProps) {
 		<>
 			<span className="foot-part foot-watching" role="status">
 				<Eye size={14} strokeWidth={1.5} aria-hidden />
-				{state.driver
-					? `Watching. ${driver}${elsewhere} has the keyboard`
-					: "Watching. Nobody has the keyboard"}
+				<span>
+					{state.driver
+						? `Watching. ${driver}${elsewhere} has the keyboard`
+						: "Watching. Nobody has the keyboard"}
+				</span>
 			</span>
 			<Button kind="quiet" onClick={onTake}>
 				{state.driver ? "Take over" : "Take the keyboard"}

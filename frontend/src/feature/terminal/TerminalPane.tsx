@@ -63,6 +63,7 @@ export function TerminalPane({ id, active }: TerminalPaneProps) {
 					size: (cols, rows) => made.resize(cols, rows),
 					changed: (next) => {
 						made.setDriving(next.driving);
+						if (next.phase === "ended") made.end();
 						setState(next);
 					},
 				});

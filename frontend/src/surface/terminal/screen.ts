@@ -102,6 +102,11 @@ export class Screen {
 		this.term.write("\x1bc");
 	}
 
+	/** The program is over: there is no cursor any more. */
+	end(): void {
+		this.term.write("\x1b[?25l");
+	}
+
 	paste(text: string): void {
 		this.term.paste(text);
 	}

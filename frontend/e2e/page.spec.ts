@@ -1,0 +1,131 @@
+// What holds for the page as a whole: no ids in sight, rules of access, the
+// content security policy, and what assistive programs are told.
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { holdsAnId } from "../src/domain/words";
+import { driving, PATIENCE, Studio, until } from "./studio";
+
+const studio = new Studio();
+let address = "";
+let page: Page;
+
+beforeAll(async () => {
+	studio.run("run", "--detach", "--name", "n".repeat(120), "--", "sleep", "600");
+	studio.run("run", "--detach", "--name", "failing", "--", "sh", "-c", "exit 3");
+	address = await studio.serve();
+	page = await studio.page(address);
+	await driving(page);
+});
+afterAll(() => studio.close());
+
+/** Everything a person can read or hear, terminal content excepted. */
+const words = () =>
+	page.evaluate(() => {
+		const copy = document.body.cloneNode(true) as HTMLElement;
+		for (const content of copy.querySelectorAll("[data-terminal-content]")) content.remove();
+		const told = [...copy.querySelectorAll("*")].flatMap((e) =>
+			["title", "aria-label", "alt"].map((a) => e.getAttribute(a) ?? ""),
+		);
+		return [copy.textContent ?? "", ...told].join("\n");
+	});
+
+describe("no id in any default pane", () => {
+	test("terminal", async () => {
+		expect(holdsAnId(await words())).toBeUndefined();
+	});
+	test("history", async () => {
+		await page.locator(".sidebar-page").click();
+		await page.locator(".history-row").first().waitFor({ timeout: PATIENCE });
+		await page.getByLabel("Show input and output").check();
+		expect(holdsAnId(await words())).toBeUndefined();
+	});
+	test("the palette", async () => {
+		await page.keyboard.press("Control+Shift+P");
+		await page.locator("dialog").waitFor();
+		expect(holdsAnId(await words())).toBeUndefined();
+		await page.keyboard.press("Escape");
+	});
+	test("control: Details has them, with copy buttons", async () => {
+		await page.locator(".history-row button").first().click();
+		await page.locator(".details .id").first().waitFor();
+		expect(holdsAnId(await words())).toBeDefined();
+		expect(await page.locator(".details .id button").count()).toBeGreaterThan(3);
+	});
+});
+
+describe.each(["dark", "light"] as const)("axe finds nothing serious, %s", (colorScheme) => {
+	test.each(["terminal", "history and details"])("%s", async (view) => {
+		const other = await studio.page(await studio.serve(), { colorScheme });
+		await other.locator(".foot").first().waitFor({ timeout: PATIENCE });
+		if (view !== "terminal") {
+			await other.locator(".sidebar-page").click();
+			await other.locator(".history-row button").first().click();
+			await other.locator(".details .id").first().waitFor();
+		}
+		const found = await new AxeBuilder({ page: other }).exclude("[data-terminal-content]").analyze();
+		const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+		expect(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" | ")}`)).toEqual([]);
+		await other.context().close();
+	});
+});
+
+describe("access", () => {
+	test("a link works once; the second time the page says how to get another", async () => {
+		const again = await studio.page(address);
+		await until(
+			"the page without a link",
+			() => again.locator("main").textContent(),
+			(t) => t?.includes("atelier serve") === true,
+		);
+		expect(new URL(again.url()).hash).toBe("");
+		await again.context().close();
+	});
+	test("without a link there is only that page", async () => {
+		const bare = await studio.page(new URL("/", address).href);
+		await until(
+			"the page without a link",
+			() => bare.locator("main").textContent(),
+			(t) => t?.includes("atelier serve") === true,
+		);
+		await bare.context().close();
+	});
+});
+
+describe("E6: content security policy", () => {
+	test("the page names one, and it forbids inline scripts, frames and strangers", async () => {
+		const answer = await fetch(new URL("/", address));
+		const html = await answer.text();
+		const policies = [
+			answer.headers.get("content-security-policy") ?? "",
+			/Content-Security-Policy"\s+content="([^"]+)"/.exec(html)?.[1] ?? "",
+		];
+		for (const rule of ["script-src 'self'", "frame-src 'none'", "connect-src 'self'", "object-src 'none'"]) {
+			expect(
+				policies.some((p) => p.includes(rule)),
+				rule,
+			).toBe(true);
+		}
+		expect(html).not.toMatch(/<script(?![^>]*\ssrc=)[^>]*>/);
+		expect(html).not.toMatch(/\son\w+=/);
+	});
+	test("an inline script and a frame do nothing", async () => {
+		const blocked = await page.evaluate(async () => {
+			const told: string[] = [];
+			document.addEventListener("securitypolicyviolation", (e) => told.push(e.effectiveDirective));
+			const script = document.createElement("script");
+			script.textContent = "window.broke = true";
+			document.body.append(script);
+			const frame = document.createElement("iframe");
+			frame.src = "data:text/html,hi";
+			document.body.append(frame);
+			await fetch("http://127.0.0.1:9/").catch(() => undefined);
+			await new Promise((next) => setTimeout(next, 0));
+			frame.remove();
+			script.remove();
+			return { told, broke: "broke" in window };
+		});
+		expect(blocked.broke).toBe(false);
+		expect(blocked.told).toEqual(expect.arrayContaining(["script-src-elem", "frame-src", "connect-src"]));
+	});
+});
