@@ -88,7 +88,7 @@ func taggedTests(tag *regexp.Regexp) (tests, packages []string, err error) {
 }
 
 func gateTests(r *running) (tally, error) {
-	return r.goTest([]string{"test", "-json", "-C", "build/tools", "./gate/..."})
+	return r.goTest([]string{"test", "-C", "build/tools", "-json", "./gate/..."})
 }
 
 func pageTests(r *running) (tally, error) { return r.vitest() }
