@@ -146,6 +146,7 @@ export function App({ store, studio, openLink, sync }: AppProps) {
 						onClose={close}
 						onTheme={choose}
 						onSidebar={() => setSidebar((shown) => !shown)}
+						onCloseTab={() => dock.current?.activePanel?.api.close()}
 					/>
 				) : null}
 			</DeskProvider>

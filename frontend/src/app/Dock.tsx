@@ -36,21 +36,20 @@ const components = { terminal: TerminalPanel, history: () => <History /> };
 function Tab({ api, params }: IDockviewPanelHeaderProps<Params>) {
 	const terminal = useSelect((s) => s.terminals.get(params.terminal ?? ""));
 	const name = params.terminal ? (terminal?.name ?? "Terminal") : "History";
+	useEffect(() => api.setTitle(name), [api, name]);
 	return (
 		<div className="tab" title={terminal ? `${terminal.name}\n${terminal.cwd}` : name}>
 			{terminal ? <StateShape shape={shapeOf(terminal)} label={stateWords(terminal)} /> : null}
 			<span className="tab-name">{middleCut(name)}</span>
-			<button
-				type="button"
+			<span
 				className="tab-close"
-				aria-label={`Close ${name}`}
+				aria-hidden="true"
 				title={terminal ? "Close the tab. The program goes on" : "Close the tab"}
-				tabIndex={-1}
 				onPointerDown={(e) => e.stopPropagation()}
 				onClick={() => api.close()}
 			>
 				<X size={14} strokeWidth={1.5} />
-			</button>
+			</span>
 		</div>
 	);
 }
@@ -90,6 +89,6 @@ export function showPane(dock: DockviewApi, pane: { terminal: string } | "histor
 	dock.addPanel(
 		pane === "history"
 			? { id, component: "history", title: "History" }
-			: { id, component: "terminal", params: pane },
+			: { id, component: "terminal", title: "Terminal", params: pane },
 	);
 }

@@ -11,11 +11,12 @@ interface PaletteProps {
 	onClose: () => void;
 	onTheme: (choice: ThemeChoice) => void;
 	onSidebar: () => void;
+	onCloseTab: () => void;
 	/** The terminal that is selected, if one is. */
 	current: string | undefined;
 }
 
-export function Palette({ onClose, onTheme, onSidebar, current }: PaletteProps) {
+export function Palette({ onClose, onTheme, onSidebar, onCloseTab, current }: PaletteProps) {
 	const desk = useDesk();
 	const terminals = useSelect((s) => s.terminals);
 	const here = terminals.get(current ?? "");
@@ -39,6 +40,7 @@ export function Palette({ onClose, onTheme, onSidebar, current }: PaletteProps) 
 						{action("New terminal", desk.newTerminal)}
 						{here ? action(`Rename ${here.name}`, () => desk.askRename(here.id), "F2") : null}
 						{here && !ended(here) ? action(`End ${here.name}…`, () => desk.askEnd(here.id)) : null}
+						{action("Close this tab (the program goes on)", onCloseTab)}
 						{action("Show History", desk.openHistory)}
 						{action("Show Details", desk.showDetails, "Alt+Enter")}
 						{action("Show or hide the sidebar", onSidebar, "Ctrl+B")}
