@@ -1,0 +1,165 @@
+package badgerlog
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/fxamacker/cbor/v2"
+	"golang.org/x/sys/unix"
+
+	"atelier.dev/atelier/backend/event"
+)
+
+// The anchor is a file of two slots of slotSize bytes. A slot is: magic 8,
+// generation 8, length 4, point in CBOR, SHA-256 of all before it. Generations
+// alternate between the slots, so that a torn write leaves the other whole.
+const anchorMagic = "ATLANC01"
+
+const slotFrame = len(anchorMagic) + 8 + 4
+
+// entry is one key and value of the store.
+type entry struct {
+	_          struct{} `cbor:",toarray"`
+	Key, Value []byte
+}
+
+// point is where the log stands after a group.
+type point struct {
+	_        struct{} `cbor:",toarray"`
+	Events   uint64   // events in the store; the next arrival number
+	Seals    uint64
+	Genesis  event.ID
+	Own      event.ID // newest event of the own chain, zero before the first
+	LastSeal event.ID
+	Group    []entry // what the newest group wrote; empty when large
+	// Before are Events and Seals before the newest group.
+	EventsBefore, SealsBefore uint64
+}
+
+// ownCount is the next seq on the own chain: all but genesis lie on it.
+func (p point) ownCount() uint64 { return max(p.Events, 1) - 1 }
+
+type anchor struct {
+	file       *os.File
+	generation uint64
+	sync       bool
+}
+
+// openAnchor opens or creates the file and reads the newest whole slot. blank
+// says that neither slot was ever written; torn that one is unreadable.
+func openAnchor(path string, create, sync bool) (a *anchor, p point, blank, torn bool, err error) {
+	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) && create {
+		file, err = createAnchor(path)
+	}
+	if err != nil {
+		return nil, p, false, false, err
+	}
+	a = &anchor{file: file, sync: sync}
+	all := make([]byte, 2*slotSize)
+	if n, _ := file.ReadAt(all, 0); n != len(all) {
+		file.Close()
+		return nil, p, false, false, errors.New("the anchor is shorter than its two slots")
+	}
+	p, blank, torn, err = a.newest(all)
+	if err != nil {
+		file.Close()
+	}
+	return a, p, blank, torn, err
+}
+
+func createAnchor(path string) (*os.File, error) {
+	file, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	_, err = file.Write(make([]byte, 2*slotSize))
+	if err = errors.Join(err, file.Sync(), os.Rename(path+".new", path), syncDir(filepath.Dir(path))); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (a *anchor) newest(all []byte) (p point, blank, torn bool, err error) {
+	whole, zero := 0, 0
+	for i := range 2 {
+		slot := all[i*slotSize : (i+1)*slotSize]
+		if bytes.Count(slot[:slotFrame], []byte{0}) == slotFrame {
+			zero++
+			continue
+		}
+		if bytes.HasPrefix(slot, []byte("ATLANC")) && string(slot[6:8]) > "01" && string(slot[6:8]) <= "99" {
+			return p, false, false, errNewer
+		}
+		generation, q, ok := readSlot(slot)
+		if !ok || generation%2 != uint64(i) {
+			continue
+		}
+		whole++
+		if generation > a.generation {
+			a.generation, p = generation, q
+		}
+	}
+	if whole == 0 && zero != 2 {
+		return p, false, false, errors.New("neither slot of the anchor is whole")
+	}
+	return p, zero == 2, whole == 1 && (zero == 0 || a.generation > 1), nil
+}
+
+func readSlot(slot []byte) (uint64, point, bool) {
+	var p point
+	if string(slot[:8]) != anchorMagic {
+		return 0, p, false
+	}
+	n := slotFrame + int(binary.BigEndian.Uint32(slot[16:]))
+	if n > slotSize-sha256.Size {
+		return 0, p, false
+	}
+	sum := sha256.Sum256(slot[:n])
+	if !bytes.Equal(sum[:], slot[n:n+sha256.Size]) || cbor.Unmarshal(slot[slotFrame:n], &p) != nil {
+		return 0, p, false
+	}
+	return binary.BigEndian.Uint64(slot[8:]), p, true
+}
+
+// slot returns the bytes of the next generation for p, or nil when the group
+// is too large to be kept beside the store.
+func (a *anchor) slot(p point) []byte {
+	body, err := cbor.Marshal(p)
+	if err != nil || len(body) > slotSize-slotFrame-sha256.Size {
+		return nil
+	}
+	b := append(make([]byte, 0, slotFrame+len(body)+sha256.Size), anchorMagic...)
+	b = binary.BigEndian.AppendUint64(b, a.generation+1)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(body)))
+	b = append(b, body...)
+	sum := sha256.Sum256(b)
+	return append(b, sum[:]...)
+}
+
+// write makes slot bytes durable in the slot that the newest does not use.
+func (a *anchor) write(slot []byte) error {
+	a.generation++
+	if _, err := a.file.WriteAt(slot, int64(a.generation%2)*slotSize); err != nil {
+		return err
+	}
+	if !a.sync {
+		return nil
+	}
+	return unix.Fdatasync(int(a.file.Fd()))
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,32 @@
+package badgerlog
+
+import "time"
+
+const (
+	// valueThreshold keeps every record (header, body, frame) in Badger's WAL:
+	// it logs value-log sync errors instead of returning them.
+	valueThreshold = 1 << 20
+	// memTable is the least round size whose 15 % hold one valueThreshold.
+	memTable = 8 << 20
+	// maxGroupEvents and maxGroupBytes keep a group in one Badger transaction,
+	// which holds at most 15 % of a memtable.
+	maxGroupEvents = 512
+	maxGroupBytes  = 512 << 10
+	// queue bounds the writers waiting; more wait to enter it.
+	queue = 1024
+	// idleSeal closes a seal when nothing was written for this long.
+	idleSeal = 50 * time.Millisecond
+	// slotSize is one slot of the anchor. Larger groups go to the store first.
+	slotSize = 64 << 10
+	// reserve is the free space below which the log becomes read-only: Badger
+	// writes through mapped files, and a full disk would kill the process.
+	reserve = 64 << 20
+	// maxValue bounds one value of a session's state.
+	maxValue = 1 << 20
+	// compactValues is the size at which the file of values is written anew at open.
+	compactValues = 4 << 20
+	// maxFound bounds the answer to a search by prefix: enough to say ambiguous.
+	maxFound = 16
+	// MaxFindings bounds an audit's report.
+	MaxFindings = 100
+)

@@ -1,0 +1,253 @@
+package badgerlog
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// Log is an open log. Its methods may be called from many goroutines.
+type Log struct {
+	o       Options
+	db      *badger.DB
+	anchor  *anchor
+	values  *values
+	replica event.Chain
+
+	requests chan *request
+	slots    chan []byte
+	synced   chan error
+	stop     chan struct{}
+	stopped  chan struct{}
+	closing  sync.Once
+
+	// Only the writer goroutine touches these.
+	at       point
+	unsealed []event.ID
+	dirTime  time.Time
+
+	mu      sync.RWMutex
+	durable point
+	epoch   uint64
+	changed chan struct{}
+	why     string
+	full    bool
+	closed  bool
+}
+
+// Open opens the log of a home, and writes genesis when the home is empty.
+// Faults: data_loss when the store lies below its anchor or is damaged,
+// failed_precondition store_newer, store_busy when another process has it.
+func Open(ctx context.Context, o Options) (*Log, Report, error) {
+	var report Report
+	if len(o.Key) != ed25519.PrivateKeySize {
+		return nil, report, fault.New(fault.InvalidArgument, "key_absent", "the log needs its replica's key", "give the key of this home")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Tell == nil {
+		o.Tell = func(string, string) {}
+	}
+	l := &Log{o: o, replica: chainOf(o.Key), requests: make(chan *request, queue), slots: make(chan []byte),
+		synced: make(chan error), stop: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{})}
+	err := l.start(ctx, &report)
+	if err != nil {
+		l.release()
+		return nil, report, err
+	}
+	return l, report, nil
+}
+
+// chainOf is the binary PeerID of an Ed25519 key: the identity multihash of
+// its protobuf form.
+func chainOf(key ed25519.PrivateKey) event.Chain {
+	public := key.Public().(ed25519.PublicKey)
+	return event.Chain("\x00\x24\x08\x01\x12\x20" + string(public))
+}
+
+func (l *Log) start(ctx context.Context, report *Report) error {
+	_, err := os.Stat(filepath.Join(l.o.Dir, "log"))
+	empty := errors.Is(err, os.ErrNotExist)
+	anchor, last, blank, torn, err := openAnchor(filepath.Join(l.o.Dir, "anchor"), empty, !l.o.syncOff)
+	if errors.Is(err, os.ErrNotExist) {
+		return dataLoss("anchor_lost", "the log has lost its anchor file")
+	}
+	if err != nil {
+		return openFault(err)
+	}
+	l.anchor = anchor
+	report.AnchorTorn = torn
+	if l.db, err = openStore(l.o, l.fail); err != nil {
+		return err
+	}
+	if err := l.recover(last, blank, report); err != nil {
+		return err
+	}
+	if l.values, err = openValues(filepath.Join(l.o.Dir, "values")); err != nil {
+		return openFault(err)
+	}
+	go l.syncAnchors()
+	return l.begin(ctx, report)
+}
+
+// begin writes what this open owes: genesis, a whole anchor and a seal over
+// what an earlier run left. Then it starts the writer.
+func (l *Log) begin(_ context.Context, report *Report) error {
+	if l.at.Events == 0 {
+		if err := l.writeGenesis(); err != nil {
+			return err
+		}
+		report.Created = true
+	} else if err := l.commit(nil, l.at); err != nil {
+		return err
+	}
+	if err := l.readGenesis(); err != nil {
+		return err
+	}
+	for len(l.unsealed) > 0 {
+		report.Sealed += min(len(l.unsealed), event.MaxSealed)
+		if err := l.seal(); err != nil {
+			return err
+		}
+	}
+	l.publish()
+	go l.run()
+	return nil
+}
+
+func openStore(o Options, fail func(error)) (*badger.DB, error) {
+	dir := filepath.Join(o.Dir, "log")
+	opt := badger.DefaultOptions(dir).
+		WithSyncWrites(!o.syncOff).
+		WithValueThreshold(valueThreshold).
+		WithMemTableSize(memTable).WithNumMemtables(2).
+		WithValueLogFileSize(16 << 20).
+		WithBlockCacheSize(8 << 20).WithIndexCacheSize(8 << 20).
+		WithCompression(0).WithNumCompactors(2).
+		WithDetectConflicts(false).WithNumVersionsToKeep(1).WithMetricsEnabled(false).
+		WithChecksumVerificationMode(3).WithVerifyValueChecksum(true).
+		WithLogger(&teller{o.Tell, fail})
+	db, err := badger.Open(opt)
+	if err == nil {
+		return db, nil
+	}
+	if isBusy(err) {
+		return nil, fault.Wrap(err, fault.FailedPrecondition, "store_busy", "another process has the log open", "stop that core first")
+	}
+	return nil, openFault(err)
+}
+
+// release closes what is open without writing anything of ours.
+func (l *Log) release() {
+	if l.values != nil {
+		l.values.close()
+	}
+	if l.slots != nil && l.values != nil {
+		close(l.slots)
+	}
+	if l.db != nil {
+		if err := l.db.Close(); err != nil {
+			l.o.Tell("error", "closing the store: "+err.Error())
+		}
+	}
+	if l.anchor != nil {
+		l.anchor.file.Close()
+	}
+}
+
+// Close seals what is unsealed, closes the store and leaves a whole anchor.
+// Appends that wait are refused.
+func (l *Log) Close() error {
+	err := error(nil)
+	l.closing.Do(func() {
+		err = l.Seal(context.Background())
+		close(l.stop)
+		<-l.stopped
+		if l.ReadOnly() == "" {
+			whole := l.at
+			whole.Group, whole.EventsBefore, whole.SealsBefore = nil, whole.Events, whole.Seals
+			err = errors.Join(err, l.anchor.write(l.anchor.slot(whole)), l.anchor.write(l.anchor.slot(whole)))
+		}
+		l.mu.Lock()
+		l.closed = true
+		l.mu.Unlock()
+		l.release()
+	})
+	return err
+}
+
+// fail makes the log read-only, for ever in this process: after a failed sync
+// nobody knows what the disk holds.
+func (l *Log) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.why != "" {
+		return
+	}
+	l.why, l.full = err.Error(), isFull(err)
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// ReadOnly says why the log takes no more writes; empty while it does.
+func (l *Log) ReadOnly() string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.why
+}
+
+// Changed returns a channel that is closed at the next durable group or when
+// the log becomes read-only. Take it before Scan, so that nothing is missed.
+func (l *Log) Changed() <-chan struct{} {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.changed
+}
+
+// Count is the number of durable events: arrivals 0 to Count-1 can be read.
+func (l *Log) Count() uint64 { return l.stand().Events }
+
+// Genesis returns the workspace's id.
+func (l *Log) Genesis() event.ID { return l.stand().Genesis }
+
+// Replica returns the name of the chain that this log writes.
+func (l *Log) Replica() event.Chain { return l.replica }
+
+// Heads returns the newest durable event of each chain, the control chain first.
+func (l *Log) Heads() []event.Head {
+	p := l.stand()
+	heads := []event.Head{{Chain: event.Chain(p.Genesis[:]), Seq: 0, ID: p.Genesis}}
+	if n := p.ownCount(); n > 0 {
+		heads = append(heads, event.Head{Chain: l.replica, Seq: n - 1, ID: p.Own})
+	}
+	return heads
+}
+
+func (l *Log) stand() point {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.durable
+}
+
+func (l *Log) publish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.durable = l.at
+	l.durable.Group = nil
+	close(l.changed)
+	l.changed = make(chan struct{})
+}

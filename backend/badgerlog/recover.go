@@ -1,0 +1,268 @@
+package badgerlog
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+const marker = "atelier log 1"
+
+// recover compares the store with the newest slot of the anchor, completes a
+// store that lacks exactly that slot's group, and refuses any other below it.
+func (l *Log) recover(last point, blank bool, report *Report) error {
+	if err := l.checkMarker(last); err != nil {
+		return err
+	}
+	if lacks, err := l.lacksGroup(last); err != nil {
+		return err
+	} else if lacks {
+		if err := l.store(last.Group); err != nil {
+			return openFault(err)
+		}
+		report.Completed = int(last.Events - last.EventsBefore)
+	}
+	found, err := l.measure()
+	if err != nil {
+		return err
+	}
+	if found.Events < last.Events || found.Seals < last.Seals || blank && found.Events > 1 {
+		return dataLoss("tail_lost", fmt.Sprintf("the log has %d events and %d seals; its anchor says %d and %d",
+			found.Events, found.Seals, last.Events, last.Seals))
+	}
+	if found.Events > last.Events+maxGroupEvents || found.Seals > last.Seals+1 {
+		return dataLoss("anchor_behind", "the anchor lies far behind the log: it is not of this log or was restored alone")
+	}
+	l.at = found
+	if err := l.checkTail(last); err != nil {
+		return err
+	}
+	return l.readUnsealed()
+}
+
+func (l *Log) checkMarker(last point) error {
+	got, err := l.get([]byte("m"))
+	switch {
+	case errors.Is(err, badger.ErrKeyNotFound) && len(last.Group) > 0 && last.EventsBefore == 0:
+		return nil
+	case errors.Is(err, badger.ErrKeyNotFound) && last.Events == 0:
+		if found, err := l.measure(); err != nil || found.Events > 0 {
+			return dataLoss("marker_lost", "the log has no format marker")
+		}
+		return nil
+	case errors.Is(err, badger.ErrKeyNotFound):
+		return dataLoss("tail_lost", "the store is empty, and its anchor says that it was not")
+	case err != nil:
+		return openFault(err)
+	case string(got) == marker:
+		return nil
+	case bytes.HasPrefix(got, []byte("atelier log ")):
+		return openFault(errNewer)
+	}
+	return dataLoss("marker_damaged", "the log's format marker is not Atelier's")
+}
+
+// lacksGroup reports whether the store stands exactly before the newest group.
+func (l *Log) lacksGroup(last point) (bool, error) {
+	if len(last.Group) == 0 {
+		return false, nil
+	}
+	for _, e := range last.Group {
+		got, err := l.get(e.Key)
+		if err == nil && !bytes.Equal(got, e.Value) {
+			return false, dataLoss("anchor_differs", "the log and its anchor disagree about the newest events")
+		}
+		if err == nil {
+			return false, nil
+		}
+		if !errors.Is(err, badger.ErrKeyNotFound) {
+			return false, openFault(err)
+		}
+	}
+	found, err := l.measure()
+	return err == nil && found.Events == last.EventsBefore && found.Seals == last.SealsBefore, err
+}
+
+// measure finds how far the store reaches, by its last keys.
+func (l *Log) measure() (point, error) {
+	var p point
+	events, err := l.lastNumber('a')
+	if err != nil {
+		return p, err
+	}
+	seals, err := l.lastNumber('s')
+	if err != nil {
+		return p, err
+	}
+	p.Events, p.Seals = events, seals
+	if events > 0 {
+		if p.Genesis, err = l.idAt(0); err != nil {
+			return p, err
+		}
+	}
+	if events > 1 {
+		if p.Own, err = l.idAt(events - 1); err != nil {
+			return p, err
+		}
+	}
+	if seals > 0 {
+		s, err := l.sealAt(seals - 1)
+		if err != nil {
+			return p, err
+		}
+		p.LastSeal, err = s.ID()
+		if err != nil {
+			return p, err
+		}
+	}
+	p.EventsBefore, p.SealsBefore = p.Events, p.Seals
+	return p, nil
+}
+
+// lastNumber returns one more than the greatest number under a kind of key.
+func (l *Log) lastNumber(kind byte) (uint64, error) {
+	var n uint64
+	err := l.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Reverse: true, Prefix: []byte{kind}})
+		defer it.Close()
+		it.Seek(bytes.Repeat([]byte{0xff}, 10))
+		for it.Seek(append([]byte{kind}, bytes.Repeat([]byte{0xff}, 9)...)); it.Valid(); it.Next() {
+			key := it.Item().Key()
+			if len(key) != 9 {
+				return errors.New("a key has a wrong length")
+			}
+			n = binary.BigEndian.Uint64(key[1:]) + 1
+			return nil
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, openFault(err)
+	}
+	return n, nil
+}
+
+func (l *Log) idAt(arrival uint64) (event.ID, error) {
+	e, err := l.eventAt(arrival)
+	return e.ID, err
+}
+
+func (l *Log) sealAt(n uint64) (event.Seal, error) {
+	b, err := l.get(number('s', n))
+	if err != nil {
+		return event.Seal{}, dataLoss("seal_lost", fmt.Sprintf("seal %d cannot be read: %v", n, err))
+	}
+	s, err := event.DecodeSeal(b)
+	if err != nil {
+		return s, dataLoss("seal_damaged", fmt.Sprintf("seal %d is damaged: %v", n, err))
+	}
+	return s, nil
+}
+
+// checkTail holds the store to the heads of its anchor, and to an unbroken
+// chain above them.
+func (l *Log) checkTail(last point) error {
+	if last.Events == 0 {
+		return nil
+	}
+	own := event.ID{}
+	if last.Events > 1 {
+		id, err := l.idAt(last.Events - 1)
+		if err != nil {
+			return err
+		}
+		own = id
+	}
+	if l.at.Genesis != last.Genesis || own != last.Own {
+		return dataLoss("head_differs", "the log's newest event is not the one its anchor names")
+	}
+	if last.Seals > 0 {
+		s, err := l.sealAt(last.Seals - 1)
+		if err != nil {
+			return err
+		}
+		if id, _ := s.ID(); id != last.LastSeal {
+			return dataLoss("head_differs", "the log's newest seal is not the one its anchor names")
+		}
+	}
+	for n := max(last.Events, 1); n < l.at.Events; n++ {
+		e, err := l.eventAt(n)
+		if err != nil {
+			return err
+		}
+		if e.Header.Prev != own || e.Header.Seq != n-1 || e.Header.Replica != l.replica {
+			return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before", n))
+		}
+		own = e.ID
+	}
+	return nil
+}
+
+func (l *Log) readUnsealed() error {
+	next := uint64(0)
+	if l.at.Seals > 0 {
+		s, err := l.sealAt(l.at.Seals - 1)
+		if err != nil {
+			return err
+		}
+		next = s.Last + 1
+	}
+	for n := next; n < l.at.ownCount(); n++ {
+		id, err := l.idAt(n + 1)
+		if err != nil {
+			return err
+		}
+		l.unsealed = append(l.unsealed, id)
+	}
+	return nil
+}
+
+func (l *Log) writeGenesis() error {
+	g := event.Genesis{Replica: l.replica, RecoveryKey: l.o.RecoveryKey, Epoch: 1, Policy: l.o.Policy}
+	nonce := make([]byte, event.BodyNonceSize)
+	for _, b := range [][]byte{g.Nonce[:], nonce} {
+		if _, err := io.ReadFull(l.o.Random, b); err != nil {
+			return err
+		}
+	}
+	content, err := event.EncodeContent(l.o.Names)
+	if err != nil {
+		return err
+	}
+	body, err := event.JoinBody(nonce, content)
+	if err != nil {
+		return err
+	}
+	b, id, err := event.EncodeHeader(event.Header{SchemaVersion: 1, Type: event.WorkspaceCreatedType, Lamport: 1,
+		WallTime: l.o.Now().UnixNano(), Surface: event.SurfaceSystem, ViewEpoch: 1, Class: event.Control,
+		Facts: event.Facts{Genesis: &g}, BodyHash: event.BodyHash(body)})
+	if err != nil {
+		return err
+	}
+	entries := appendEvent([]entry{{Key: []byte("m"), Value: []byte(marker)}}, 0, id, b, body)
+	return l.commit(entries, point{Events: 1, Genesis: id})
+}
+
+// readGenesis takes the epoch from genesis, and refuses a log of another replica.
+func (l *Log) readGenesis() error {
+	e, err := l.eventAt(0)
+	if err != nil {
+		return err
+	}
+	g := e.Header.Facts.Genesis
+	if g == nil {
+		return dataLoss("genesis_lost", "the log does not begin with a workspace")
+	}
+	if g.Replica != l.replica {
+		return fault.New(fault.FailedPrecondition, "key_foreign", "the log belongs to another replica key", "put back the key that made this home")
+	}
+	l.epoch = g.Epoch
+	return nil
+}
