@@ -50,9 +50,26 @@ func names(_ []string) (string, []string, error) {
 		}
 		if !binary(content) {
 			wrong = append(wrong, wordsOf(file, string(content))...)
+			wrong = append(wrong, linksOf(file, string(content))...)
 		}
 	}
 	return fmt.Sprintf("%d files read", len(files)), wrong, nil
+}
+
+var link = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]*)?\)`)
+
+// linksOf finds the relative links and pictures of a page that lead nowhere.
+func linksOf(file, content string) []string {
+	if path.Ext(file) != ".md" {
+		return nil
+	}
+	var wrong []string
+	for _, m := range link.FindAllStringSubmatch(content, -1) {
+		if _, err := os.Stat(path.Join(path.Dir(file), m[1])); err != nil {
+			wrong = append(wrong, file+": the link to "+m[1]+" leads nowhere")
+		}
+	}
+	return wrong
 }
 
 func nameOf(file string) []string {

@@ -41,6 +41,8 @@ var treePlants = []plant{
 		command: []string{"%GATE%", "names"}, says: "a path of one workplace"},
 	{rule: "names: a registry", file: "docs/planted.md", text: "https://regis" + "try.npmjs.org/a\n",
 		command: []string{"%GATE%", "names"}, says: "a registry's host"},
+	{rule: "names: a dead link", file: "docs/planted.md", text: "[a](nowhere.md)\n",
+		command: []string{"%GATE%", "names"}, says: "leads nowhere"},
 	{rule: "names: a vague name", file: "backend/fault/util.go", text: "package fault\n",
 		command: []string{"%GATE%", "names"}, says: "does not say what is inside"},
 	{rule: "names: litter in the root", file: "notes.txt", text: "a\n",

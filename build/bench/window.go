@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// aPicture is how many colours the screen holds once the page has drawn its
+// words: an empty ground has a handful, the edges of letters have dozens.
+const aPicture = 48
+
+// measureWindow starts the window on a display of its own, whose picture lies in
+// a file, and waits until the page has drawn its words. The first start, which
+// reads everything from disk, is not counted.
+func measureWindow(s setting) ([]row, error) {
+	home, err := os.MkdirTemp(s.work, "h")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(home)
+	defer stopCore(s, home)
+	if _, err := ours(s, home, "ps"); err != nil {
+		return nil, err
+	}
+	display, picture, end, err := openDisplay(s.work)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	rows := []row{{peer: "window, first frame with words", unit: "s"}}
+	for round := range s.rounds + 1 {
+		took, err := timeWindow(s, home, display, picture)
+		if err != nil {
+			return rows, err
+		}
+		if round > 0 {
+			rows[0].values = append(rows[0].values, took.Seconds())
+		}
+	}
+	rows[0].note = goal(median(rows[0].values) <= 2, "at most 2 s, software rendering")
+	return rows, nil
+}
+
+// openDisplay starts Xvfb with its picture in a file, and returns the display's
+// name, the file, and what ends it.
+func openDisplay(work string) (string, string, func(), error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return "", "", nil, err
+	}
+	defer read.Close()
+	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-fbdir", work)
+	server.ExtraFiles = []*os.File{write}
+	if err := server.Start(); err != nil {
+		write.Close()
+		return "", "", nil, err
+	}
+	write.Close()
+	end := func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		_ = server.Wait()
+	}
+	number := make([]byte, 16)
+	n, err := read.Read(number)
+	if err != nil {
+		end()
+		return "", "", nil, fmt.Errorf("Xvfb named no display: %w", err)
+	}
+	return ":" + strings.TrimSpace(string(number[:n])), filepath.Join(work, "Xvfb_screen0"), end, nil
+}
+
+func timeWindow(s setting, home, display, picture string) (time.Duration, error) {
+	window := exec.Command(s.bin+"/atelier-window", "--home", home)
+	window.Env = append(environment(), "DISPLAY="+display, "ATELIER_HOME="+home)
+	window.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	start := time.Now()
+	if err := window.Start(); err != nil {
+		return 0, err
+	}
+	var took time.Duration
+	for time.Since(start) < patience && took == 0 {
+		if n, err := colours(picture); err == nil && n >= aPicture {
+			took = time.Since(start)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	_ = syscall.Kill(-window.Process.Pid, syscall.SIGTERM)
+	_ = window.Wait()
+	if took == 0 {
+		return 0, errors.New("the window drew no words")
+	}
+	// The next start must not see this one's picture.
+	for wait := time.Now(); time.Since(wait) < patience; time.Sleep(5 * time.Millisecond) {
+		if n, err := colours(picture); err == nil && n < aPicture {
+			return took, nil
+		}
+	}
+	return 0, errors.New("the window's picture stays after it closed")
+}
+
+// colours counts the colours of a picture in X11's window dump format, whose
+// header says in big-endian words how long it is (0) and how many colours of 12
+// bytes follow it (19). Every fourth pixel is enough.
+func colours(file string) (int, error) {
+	dump, err := os.ReadFile(file)
+	if err != nil || len(dump) < 100 {
+		return 0, errors.Join(err, errors.New("no picture yet"))
+	}
+	start := int(binary.BigEndian.Uint32(dump)) + 12*int(binary.BigEndian.Uint32(dump[19*4:]))
+	seen := map[uint32]bool{}
+	for at := start; at+4 <= len(dump) && len(seen) < aPicture; at += 16 {
+		seen[binary.LittleEndian.Uint32(dump[at:])&0xffffff] = true
+	}
+	return len(seen), nil
+}
