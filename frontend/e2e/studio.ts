@@ -39,7 +39,7 @@ export class Studio {
 		return ran.stdout;
 	}
 
-	executions(): { execution_id: string; name: string; state: string }[] {
+	executions(): { execution_id: string; name: string; state: string; driver?: unknown }[] {
 		return JSON.parse(this.run("ps", "--json")).executions;
 	}
 

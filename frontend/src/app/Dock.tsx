@@ -57,12 +57,14 @@ function Tab({ api, params }: IDockviewPanelHeaderProps<Params>) {
 function Nothing() {
 	const desk = useDesk();
 	return (
-		<Empty title="Nothing is open.">
-			<p>Choose a terminal on the left, or start one. Closing a tab never ends a program.</p>
-			<Button kind="main" onClick={desk.newTerminal}>
-				New terminal
-			</Button>
-		</Empty>
+		<div className="whole">
+			<Empty title="Nothing is open.">
+				<p>Choose a terminal on the left, or start one. Closing a tab never ends a program.</p>
+				<Button kind="main" onClick={desk.newTerminal}>
+					New terminal
+				</Button>
+			</Empty>
+		</div>
 	);
 }
 

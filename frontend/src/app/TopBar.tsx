@@ -76,6 +76,7 @@ export function TopBar(p: TopBarProps) {
 								All commands<kbd>Ctrl+Shift+P</kbd>
 							</Menu.Item>
 							<Menu.Separator className="menu-line" />
+							<div className="menu-note">Theme</div>
 							<Menu.RadioGroup value={p.theme} onValueChange={(value) => p.onTheme(value as ThemeChoice)}>
 								{THEMES.map(([value, word]) => (
 									<Menu.RadioItem key={value} value={value} className="menu-item">

@@ -21,7 +21,11 @@ async function begin(): Promise<void> {
 	try {
 		await exchangeToken(location, (url) => history.replaceState(null, "", url), postJSON, place.api);
 	} catch (error) {
-		store.setConnection("locked", Date.now(), faultOf(error));
+		// Whoever was let in before needs no new link.
+		const before = await studio.status().catch(faultOf);
+		if ("code" in before && before.code === "unauthenticated") {
+			store.setConnection("locked", Date.now(), faultOf(error));
+		}
 	}
 	const sync = startSync(store, studio, () => session.forget());
 	const openLink = linkOpener(place, session, studio);

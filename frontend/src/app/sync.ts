@@ -24,15 +24,14 @@ export interface Sync {
 export function startSync(store: Store, studio: Studio, forget: () => void): Sync {
 	const abort = new AbortController();
 	const { signal } = abort;
-	let wake: (() => void) | undefined;
+	const sleepers = new Set<() => void>();
 	const failed = (fault: Fault) => {
 		if (signal.aborted) return;
-		if (fault.code === "unauthenticated" && fault.reason !== "session_unknown") {
+		if (fault.reason.includes("session")) return forget();
+		if (fault.code === "unauthenticated") {
 			store.setConnection("locked", Date.now(), fault);
-			return;
-		}
-		if (fault.reason.includes("session") || fault.code === "unauthenticated") forget();
-		else store.setConnection("offline", Date.now(), fault);
+			abort.abort();
+		} else store.setConnection("offline", Date.now(), fault);
 	};
 	const readStatus = async () => {
 		try {
@@ -58,11 +57,13 @@ export function startSync(store: Store, studio: Studio, forget: () => void): Syn
 	};
 	const pause = (ms: number) =>
 		new Promise<void>((resolve) => {
-			const timer = setTimeout(resolve, ms);
-			wake = () => {
+			const awake = () => {
 				clearTimeout(timer);
+				sleepers.delete(awake);
 				resolve();
 			};
+			const timer = setTimeout(awake, ms);
+			sleepers.add(awake);
 		});
 
 	void follow(async (began) => {
@@ -80,7 +81,9 @@ export function startSync(store: Store, studio: Studio, forget: () => void): Syn
 		}
 	});
 	const timer = setInterval(() => void readStatus(), STATUS_MS);
-	const online = () => wake?.();
+	const online = () => {
+		for (const awake of [...sleepers]) awake();
+	};
 	globalThis.addEventListener?.("online", online);
 	return {
 		refresh: () => void readStatus(),
@@ -88,7 +91,7 @@ export function startSync(store: Store, studio: Studio, forget: () => void): Syn
 			abort.abort();
 			clearInterval(timer);
 			globalThis.removeEventListener?.("online", online);
-			wake?.();
+			online();
 		},
 	};
 }

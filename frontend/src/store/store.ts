@@ -88,6 +88,8 @@ export class Store {
 	}
 
 	setConnection(phase: Connection["phase"], at: number, fault?: Fault): void {
+		// Without a link nothing else can be known: only a new page ends it.
+		if (this.now.connection.phase === "locked") return;
 		if (this.now.connection.phase === phase && this.now.connection.fault?.message === fault?.message) return;
 		this.set({ connection: { phase, since: at, ...(fault ? { fault } : {}) } });
 	}

@@ -28,6 +28,8 @@ const WORDS: Partial<Record<Code, string>> = {
 export function faultOf(error: unknown): Fault {
 	if (error instanceof Failure) return error.fault;
 	const failed = ConnectError.from(error);
+	// An interceptor's failure comes wrapped: its own words are the better ones.
+	if (failed.cause instanceof Failure) return failed.cause.fault;
 	const told = failed.findDetails(FaultSchema)[0];
 	if (told?.message) return { code: told.code, reason: told.reason, message: told.message, mend: told.mend };
 	if (isNetwork(error, failed)) return offline();
