@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -39,7 +40,7 @@ func measureEcho(s setting) ([]row, error) {
 	for _, rows := range [][]row{half, most} {
 		rows[2].note = goal(median(rows[2].values) < median(rows[1].values), "below tmux")
 	}
-	return append(half, most...), nil
+	return slices.Concat(half, most), nil
 }
 
 func timeEcho(p peer) ([]float64, error) {

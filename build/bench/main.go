@@ -72,7 +72,7 @@ func run(s setting, only string) error {
 		}
 		fmt.Printf("\n## %s: %s\n", m.name, m.what)
 		rows, err := m.run(s)
-		print(rows)
+		show(rows)
 		if err != nil {
 			fmt.Printf("not measured: %v\n", err)
 			failed++

@@ -34,7 +34,7 @@ func quantile(values []float64, q float64) float64 {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-func print(rows []row) {
+func show(rows []row) {
 	for _, r := range rows {
 		if len(r.values) == 0 {
 			fmt.Printf("  %-34s %s\n", r.peer, r.note)
