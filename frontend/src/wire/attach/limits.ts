@@ -6,6 +6,8 @@ export const TAIL_BYTES = 2n << 20n;
 export const MAX_LAG = 8n << 20n;
 /** Undrawn output at which reading stops: half a second of drawing. */
 export const HIGH_WATER = 4 << 20;
+/** Newest output kept while the screen catches up over a carrier that cannot be paused. */
+export const HELD_BYTES = 2 << 20;
 /** Undrawn output at which reading goes on. */
 export const LOW_WATER = 1 << 20;
 /** The first wait before connecting again. */

@@ -3,7 +3,7 @@ import type { ClientFrame, ShimFrame } from "../../domain/attach/frames";
 import { random } from "../../domain/random.testing";
 import type { Attachment, LinkState } from "../../domain/studio";
 import type { CarrierEvents, Hello } from "./carrier";
-import { FIRST_WAIT_MS, HIGH_WATER } from "./limits";
+import { FIRST_WAIT_MS, HELD_BYTES, HIGH_WATER } from "./limits";
 import { AttachLink } from "./link";
 
 const TICKET = "000102030405060708090a0b0c0d0e0f";
@@ -141,12 +141,31 @@ describe("output", () => {
 		await vi.advanceTimersByTimeAsync(FIRST_WAIT_MS);
 		expect(line.hellos[1]?.from).toBe(901n);
 	});
-	test("a screen that cannot keep up stops the line, and goes on where it was", async () => {
-		const { line, link } = await open();
+	test("a screen that cannot keep up misses the middle, never the end, and is told how much", async () => {
+		const { line, link, live, restarts } = await open();
 		line.say(welcome(), { type: "output", offset: 0n, bytes: new Uint8Array(HIGH_WATER + 1) });
-		expect(line.closed).toBe(1);
+		let at = BigInt(HIGH_WATER + 1);
+		for (let i = 0; i < 40; i++) {
+			line.say({ type: "output", offset: at, bytes: new Uint8Array(1 << 17).fill(97 + (i % 26)) });
+			at += BigInt(1 << 17);
+		}
+		line.say(output(at, "the end"));
+		expect(live).toHaveLength(1);
 		link.drawn(HIGH_WATER + 1);
-		expect(line.hellos[1]?.from).toBe(BigInt(HIGH_WATER + 1));
+		const shown = live.slice(1).join("");
+		expect(shown.endsWith("the end")).toBe(true);
+		expect(shown.length).toBeLessThanOrEqual(HELD_BYTES);
+		expect(restarts).toEqual([BigInt(40 * (1 << 17) + 7 - shown.length)]);
+		expect(line.closed).toBe(0);
+	});
+	test("control: a screen that keeps up misses nothing", async () => {
+		const { line, link, restarts } = await open();
+		line.say(welcome());
+		for (let i = 0; i < 40; i++) {
+			line.say({ type: "output", offset: BigInt(i << 17), bytes: new Uint8Array(1 << 17) });
+			link.drawn(1 << 17);
+		}
+		expect(restarts).toEqual([]);
 	});
 	test("an ended terminal shows its transcript", async () => {
 		const { line, old, state } = await open({ attachment: { ended: true } });
@@ -201,6 +220,20 @@ describe("input", () => {
 		line.say({ type: "turn", epoch: 2n, driving: true, driver: "anna" });
 		expect(line.sent).toMatchObject([{ type: "input", epoch: 2n, seq: 1n }]);
 	});
+});
+
+test("after a cut the keyboard is taken again if nobody has it, and left alone if somebody does", async () => {
+	for (const [driver, takes] of [
+		["", 1],
+		["ben", 0],
+	] as const) {
+		const { line, control } = await open();
+		line.say(welcome());
+		line.events?.closed("cut");
+		await vi.advanceTimersByTimeAsync(FIRST_WAIT_MS);
+		line.say(welcome({ driving: false, driver, epoch: 2n }));
+		expect(control).toHaveBeenCalledTimes(takes);
+	}
 });
 
 test("only the driver asks for a size", async () => {

@@ -6,7 +6,15 @@ import { Typing } from "../../domain/attach/typing";
 import type { Attachment, Link, LinkEvents, LinkState, Studio } from "../../domain/studio";
 import { faultOf } from "../faults";
 import type { Carrier, Connection } from "./carrier";
-import { FIRST_WAIT_MS, HIGH_WATER, LONGEST_WAIT_MS, LOW_WATER, MAX_LAG, TAIL_BYTES } from "./limits";
+import {
+	FIRST_WAIT_MS,
+	HELD_BYTES,
+	HIGH_WATER,
+	LONGEST_WAIT_MS,
+	LOW_WATER,
+	MAX_LAG,
+	TAIL_BYTES,
+} from "./limits";
 
 type Welcome = Extract<ShimFrame, { type: "welcome" }>;
 type LinkStudio = Pick<Studio, "attach" | "control" | "transcript">;
@@ -32,6 +40,10 @@ export class AttachLink implements Link {
 	private epoch = 0n;
 	private undrawn = 0;
 	private paused = false;
+	private held: { bytes: Uint8Array; old: boolean }[] = [];
+	private heldBytes = 0;
+	private dropped = 0n;
+	private wasDriving = false;
 	private wait = FIRST_WAIT_MS;
 	private timer: ReturnType<typeof setTimeout> | undefined;
 	private untaken: Uint8Array[] = [];
@@ -69,8 +81,8 @@ export class AttachLink implements Link {
 		this.undrawn -= bytes;
 		if (!this.paused || this.undrawn > LOW_WATER) return;
 		this.paused = false;
-		if (this.connection?.resume) this.connection.resume();
-		else this.open();
+		this.release();
+		this.connection?.resume?.();
 	}
 
 	async take(): Promise<void> {
@@ -137,7 +149,7 @@ export class AttachLink implements Link {
 				return this.printed(frame.offset, frame.bytes);
 			case "skipped":
 				this.offset = frame.to;
-				return this.events.restart(frame.to - frame.from);
+				return this.skip(frame.to - frame.from);
 			case "turn":
 				this.epoch = frame.epoch;
 				this.set({ driving: frame.driving, driver: frame.driver });
@@ -166,6 +178,11 @@ export class AttachLink implements Link {
 		this.epoch = w.epoch;
 		this.sized(w.cols, w.rows);
 		this.set({ phase: "live", driving: w.driving, driver: w.driver, trouble: "" });
+		// The turn of whoever is cut off ends; it is taken again if nobody did meanwhile.
+		if (this.wasDriving && !w.driving && w.driver === "") {
+			void this.take().catch((error: unknown) => this.fail(error));
+		}
+		this.wasDriving = false;
 		const again = this.typing.resume(w.lastSeq, w.epoch, w.driving);
 		if (again.length > 0) this.connection?.send(again);
 		this.turned();
@@ -193,17 +210,45 @@ export class AttachLink implements Link {
 		const end = offset + BigInt(bytes.length);
 		const old = offset >= this.oldUntil ? 0 : Number((end < this.oldUntil ? end : this.oldUntil) - offset);
 		this.offset = end;
-		this.undrawn += bytes.length;
-		if (old > 0) this.events.output(bytes.subarray(0, old), true);
-		if (old < bytes.length) this.events.output(bytes.subarray(old), false);
-		if (this.undrawn > HIGH_WATER && !this.paused) this.pause();
+		if (old > 0) this.show(bytes.subarray(0, old), true);
+		if (old < bytes.length) this.show(bytes.subarray(old), false);
 	}
 
-	private pause(): void {
+	private show(bytes: Uint8Array, old: boolean): void {
+		if (this.paused) return this.hold(bytes, old);
+		this.undrawn += bytes.length;
+		this.events.output(bytes, old);
+		if (this.undrawn <= HIGH_WATER) return;
 		this.paused = true;
-		if (this.connection?.pause) return this.connection.pause();
-		this.connection?.close();
-		this.connection = undefined;
+		this.connection?.pause?.();
+	}
+
+	// A carrier that cannot be paused goes on bringing output: the newest is kept
+	// for the screen, the rest is only in the record.
+	private hold(bytes: Uint8Array, old: boolean): void {
+		this.held.push({ bytes, old });
+		this.heldBytes += bytes.length;
+		while (this.heldBytes > HELD_BYTES && this.held.length > 1) {
+			const gone = this.held.shift()?.bytes.length ?? 0;
+			this.heldBytes -= gone;
+			this.dropped += BigInt(gone);
+		}
+	}
+
+	private skip(bytes: bigint): void {
+		if (!this.paused) return this.events.restart(bytes);
+		this.dropped += BigInt(this.heldBytes) + bytes;
+		this.held = [];
+		this.heldBytes = 0;
+	}
+
+	private release(): void {
+		const { held, dropped } = this;
+		this.held = [];
+		this.heldBytes = 0;
+		this.dropped = 0n;
+		if (dropped > 0n) this.events.restart(dropped);
+		for (const { bytes, old } of held) this.show(bytes, old);
 	}
 
 	private sized(cols: number, rows: number): void {
@@ -254,6 +299,8 @@ export class AttachLink implements Link {
 		if (this.over || this.state.phase === "ended") return;
 		this.connection = undefined;
 		this.paused = false;
+		this.release();
+		this.wasDriving ||= this.state.driving;
 		this.set({ phase: "broken", driving: false, trouble: why });
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => void this.connect(), this.wait);
