@@ -1,0 +1,17 @@
+package apiclient
+
+import "time"
+
+const (
+	// dialWait is when a socket that does not answer is given up as dead.
+	dialWait = time.Second
+	// startWait bounds how long a starting core may recover its log: a million
+	// events open in under two seconds, a slow disk is given ten times that.
+	startWait = 20 * time.Second
+	// pollEvery is how often a starter that lost the race looks for the socket.
+	pollEvery = 10 * time.Millisecond
+	// wordMax bounds the first word of a starting core: one fault.
+	wordMax = 64 << 10
+	// messageMax is the API's limit for one message, 4 MiB.
+	messageMax = 4 << 20
+)

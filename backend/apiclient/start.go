@@ -1,0 +1,135 @@
+package apiclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"atelier.dev/atelier/backend/fault"
+)
+
+// startFD is the descriptor of the pipe in the core: the first after stderr.
+const startFD = 3
+
+// ensure starts a core unless one answers. Of two starters one core loses the
+// lock and both starters find the winner's socket.
+func (h Home) ensure(ctx context.Context) error {
+	err := h.probe(ctx)
+	if err == nil || !mayStart(err) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	err = h.start(ctx)
+	if err != nil && !fault.Is(err, "home_open") {
+		return err
+	}
+	return h.await(ctx)
+}
+
+// mayStart is true when nothing listens, or nothing was made yet.
+func mayStart(err error) bool {
+	return fault.Is(err, "core_stopped") || errors.Is(err, os.ErrNotExist)
+}
+
+func (h Home) start(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return cannotStart(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return cannotStart(err)
+	}
+	defer read.Close()
+	cmd := h.command(filepath.Join(filepath.Dir(self), "atelier-core"), write)
+	out, err := h.openLog()
+	if err != nil {
+		write.Close()
+		return cannotStart(err)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
+	err = cmd.Start()
+	write.Close()
+	out.Close()
+	if err != nil {
+		return cannotStart(err)
+	}
+	go cmd.Wait() // the core outlives us; when it dies first it leaves no zombie
+	return firstWord(ctx, read)
+}
+
+func (h Home) command(program string, word *os.File) *exec.Cmd {
+	args := []string{"run"}
+	if h.Flag != "" {
+		args = []string{"run", "--home", h.Flag}
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir = "/" // a daemon keeps nobody's folder busy
+	cmd.Env = append(os.Environ(), fmt.Sprintf("ATELIER_START_FD=%d", startFD))
+	cmd.ExtraFiles = []*os.File{word}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// openLog opens core.log, or the null device while the home is not made yet.
+func (h Home) openLog() (*os.File, error) {
+	f, err := os.OpenFile(h.CoreLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	}
+	return f, err
+}
+
+// firstWord waits for the core's first word: nothing in it when it serves.
+func firstWord(ctx context.Context, pipe *os.File) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := pipe.SetReadDeadline(deadline); err != nil {
+			return cannotStart(err)
+		}
+	}
+	var word struct {
+		Code, Reason, Message, Mend string
+		Details                     map[string]string
+	}
+	if err := json.NewDecoder(io.LimitReader(pipe, wordMax)).Decode(&word); err != nil {
+		return cannotStart(fmt.Errorf("it ended or hung without a word (%w)", err))
+	}
+	if word.Code == "" {
+		return nil
+	}
+	code, ok := fault.ParseCode(word.Code)
+	if !ok {
+		code = fault.Unknown
+	}
+	return &fault.Error{Code: code, Reason: word.Reason, Message: word.Message, Mend: word.Mend, Details: word.Details}
+}
+
+// await polls the socket until it answers or ctx ends.
+func (h Home) await(ctx context.Context) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		err := h.probe(ctx)
+		if err == nil || !mayStart(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+func cannotStart(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "core_start", "cannot start the core",
+		"see `atelier core logs`, and that atelier-core lies beside atelier")
+}
