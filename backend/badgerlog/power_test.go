@@ -1,0 +1,260 @@
+package badgerlog
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/sim"
+)
+
+// TestMain turns the test's program into the writer that others cut or kill.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("BADGERLOG_WRITER"); dir != "" {
+		writer(dir, os.Getenv("BADGERLOG_SYNC") == "off")
+		return
+	}
+	m.Run()
+}
+
+// writer appends from eight goroutines and prints each acknowledged id.
+func writer(dir string, syncOff bool) {
+	o := options(dir)
+	o.syncOff = syncOff
+	l, _, err := Open(context.Background(), o)
+	if err != nil {
+		fmt.Println("fault", err)
+		return
+	}
+	var wg sync.WaitGroup
+	var out sync.Mutex
+	for range 8 {
+		wg.Go(func() {
+			for {
+				e, err := l.Append(context.Background(), draft(l, nil))
+				out.Lock()
+				if err != nil {
+					fmt.Println("refused", fault.Of(err).Reason, fault.Of(err).Code)
+					out.Unlock()
+					return
+				}
+				fmt.Println("ack", e.ID)
+				out.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	// The parent ends this process; the log stays read-only until then.
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// child is a running writer with what it said so far.
+type child struct {
+	cmd   *exec.Cmd
+	mu    sync.Mutex
+	lines []string
+	grown chan struct{}
+	ended chan struct{}
+}
+
+func startWriter(t *testing.T, dir string, syncOff bool) *child {
+	t.Helper()
+	c := &child{cmd: exec.Command(os.Args[0]), grown: make(chan struct{}, 1), ended: make(chan struct{})}
+	c.cmd.Env = append(os.Environ(), "BADGERLOG_WRITER="+dir, "BADGERLOG_SYNC=on")
+	if syncOff {
+		c.cmd.Env = append(c.cmd.Env, "BADGERLOG_SYNC=off")
+	}
+	if _, err := c.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.cmd.Stderr = os.Stderr
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go c.listen(out)
+	return c
+}
+
+func (c *child) listen(out io.Reader) {
+	defer close(c.ended)
+	for s := bufio.NewScanner(out); s.Scan(); {
+		c.mu.Lock()
+		c.lines = append(c.lines, s.Text())
+		c.mu.Unlock()
+		select {
+		case c.grown <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// said returns the rest of each line that begins with word.
+func (c *child) said(word string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var rest []string
+	for _, line := range c.lines {
+		if after, ok := strings.CutPrefix(line, word+" "); ok {
+			rest = append(rest, after)
+		}
+	}
+	return rest
+}
+
+func (c *child) waitFor(t *testing.T, word string, n int) {
+	t.Helper()
+	deadline := time.After(60 * time.Second)
+	for len(c.said(word)) < n {
+		select {
+		case <-c.grown:
+		case <-c.ended:
+			t.Fatal("the writer ended:", c.said("fault"), c.said("refused"))
+		case <-deadline:
+			t.Fatalf("%d of %d %q in a minute", len(c.said(word)), n, word)
+		}
+	}
+}
+
+func (c *child) kill() {
+	_ = c.cmd.Process.Signal(syscall.SIGKILL)
+	<-c.ended
+	_ = c.cmd.Wait()
+}
+
+// lost counts acknowledged events that the log in dir does not have. A log
+// that cannot be opened has lost all; its fault is returned.
+func lost(dir string, acked []string) (int, error) {
+	l, _, err := Open(context.Background(), options(dir))
+	if err != nil {
+		return len(acked), err
+	}
+	defer l.Close()
+	missing := 0
+	for _, text := range acked {
+		id, err := event.ParseID(text)
+		if err != nil {
+			continue // the last line of a killed writer
+		}
+		if _, err := l.Event(id); err != nil {
+			missing++
+		}
+	}
+	r, err := l.Audit(context.Background(), nil)
+	if err == nil && len(r.Findings) > 0 {
+		err = fmt.Errorf("%v", r.Findings)
+	}
+	return missing, err
+}
+
+func TestKilledWriterLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	var acked []string
+	for i := range 20 {
+		c := startWriter(t, dir, false)
+		c.waitFor(t, "ack", 1+i*7)
+		c.kill()
+		acked = append(acked, c.said("ack")...)
+		if n, err := lost(dir, acked); n > 0 || err != nil {
+			t.Fatalf("kill %d: %d of %d acknowledged events lost: %v", i, n, len(acked), err)
+		}
+	}
+}
+
+func mount(t *testing.T) (*sim.Disk, string) {
+	t.Helper()
+	dir := t.TempDir()
+	d, err := sim.Mount(dir)
+	if err != nil {
+		t.Fatalf("this test needs /dev/fuse: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := d.Unmount(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d, dir
+}
+
+// cutPower runs a writer until it has acknowledged n events, cuts the power
+// and returns how many of those acknowledged before the cut are gone.
+func cutPower(t *testing.T, n int, syncOff bool) (int, error) {
+	t.Helper()
+	disk, dir := mount(t)
+	c := startWriter(t, dir, syncOff)
+	c.waitFor(t, "ack", n)
+	acked := c.said("ack")
+	left := disk.Cut()
+	c.kill()
+	after := filepath.Join(t.TempDir(), "after")
+	if err := sim.Restore(left, after); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(after); err != nil {
+		return len(acked), err
+	}
+	return lost(after, acked)
+}
+
+func TestPowerCutLosesNothing(t *testing.T) {
+	for i := range 8 {
+		if n, err := cutPower(t, 1+i*97, false); n > 0 || err != nil {
+			t.Errorf("cut %d: %d acknowledged events lost: %v", i, n, err)
+		}
+	}
+}
+
+// The control: the same cut without syncs must lose events, or the test above
+// shows nothing.
+func TestPowerCutWithoutSyncLosesEvents(t *testing.T) {
+	if n, _ := cutPower(t, 200, true); n == 0 {
+		t.Fatal("nothing was lost without syncs: the power cut does not bite")
+	}
+}
+
+func TestFailingDiskStopsAcknowledging(t *testing.T) {
+	for name, harm := range map[string]func(*sim.Disk){
+		"write EIO":    func(d *sim.Disk) { d.FailWrites(syscall.EIO) },
+		"write ENOSPC": func(d *sim.Disk) { d.FailWrites(syscall.ENOSPC) },
+		"sync EIO":     func(d *sim.Disk) { d.FailSyncs(syscall.EIO) },
+		"sync ENOSPC":  func(d *sim.Disk) { d.FailSyncs(syscall.ENOSPC) },
+		"full":         func(d *sim.Disk) { d.SetFree(1 << 20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk, dir := mount(t)
+			c := startWriter(t, dir, false)
+			defer c.kill()
+			c.waitFor(t, "ack", 50)
+			harm(disk)
+			c.waitFor(t, "refused", 8)
+			want := "read_only unavailable"
+			if strings.Contains(name, "ENOSPC") || name == "full" {
+				want = "read_only resource_exhausted"
+			}
+			for _, said := range c.said("refused") {
+				if said != want {
+					t.Errorf("refused with %q, want %q", said, want)
+				}
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if last := c.lines[len(c.lines)-1]; !strings.HasPrefix(last, "refused") {
+				t.Error("acknowledged after a fault:", last)
+			}
+		})
+	}
+}
