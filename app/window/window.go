@@ -42,7 +42,7 @@ func Main(args []string, stderr io.Writer) int {
 func run(args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("atelier-window", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	home := flags.String("home", os.Getenv("ATELIER_HOME"), "the home to work in (empty: the user's own)")
+	home := flags.String("home", "", "the home to work in (empty: the user's own)")
 	if err := flags.Parse(args); err != nil {
 		return fault.Wrap(err, fault.InvalidArgument, "usage", "the arguments are not understood",
 			"see `atelier-window --help`")
