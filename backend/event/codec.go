@@ -158,10 +158,14 @@ func DecodeHeader(b []byte) (Header, ID, error) {
 		return Header{}, ID{}, err
 	}
 	var w wireHeader
-	if err := strict(b, &w); err != nil {
-		return Header{}, ID{}, err
+	if err := decMode.Unmarshal(b, &w); err != nil {
+		return Header{}, ID{}, fault.Wrap(err, fault.InvalidArgument, "encoding", "these bytes are not in the one allowed form", "drop them")
 	}
 	h := fromWire(w)
+	// From the header, not from w: it alone forgets what is present and empty.
+	if again, err := encMode.Marshal(toWire(h)); err != nil || !bytes.Equal(again, b) {
+		return Header{}, ID{}, malformed("not_canonical", "these bytes are not in the one canonical form")
+	}
 	if err := Check(h); err != nil {
 		return Header{}, ID{}, err
 	}

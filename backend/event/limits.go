@@ -23,6 +23,8 @@ const (
 	MaxChain = 64
 	// MaxSealed bounds the events under one seal: a proof has ten steps at most.
 	MaxSealed = 1024
+	// MaxSealBytes bounds a seal: its fields have fixed sizes below this sum.
+	MaxSealBytes = 512
 	// MaxRange bounds the bytes of terminal output that one event names.
 	MaxRange = 1 << 20
 	// LeafSize is the size of a leaf in the tree of a byte range.
