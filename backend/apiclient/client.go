@@ -19,7 +19,8 @@ const SessionHeader = "Atelier-Session"
 
 // Home is what a client needs to know of a home.
 type Home struct {
-	// Flag is what --home said, handed on to a core that is started.
+	// Flag is the absolute root of the home (home.Home.Root; empty with XDG): a
+	// core that is started works in "/", where a relative one means another home.
 	Flag string
 	// Socket is the core's unix socket.
 	Socket string

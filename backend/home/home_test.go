@@ -1,0 +1,147 @@
+package home_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/home"
+)
+
+func made(t *testing.T) home.Home {
+	t.Helper()
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	h, err := home.Resolve(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Make(); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestLongPathsStillGiveAShortSocket(t *testing.T) {
+	long := "/" + strings.Repeat("a", 200)
+	t.Setenv("XDG_RUNTIME_DIR", long)
+	t.Setenv("TMPDIR", long)
+	h, err := home.Resolve(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h.Socket()) > 107 || strings.HasPrefix(h.Socket(), long) {
+		t.Errorf("socket %q", h.Socket())
+	}
+}
+
+func TestFoldersAreOurs(t *testing.T) {
+	h := made(t)
+	for _, dir := range []string{h.Root, h.Data, h.State, h.Config, h.Runtime} {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v %v", dir, info, err)
+		}
+	}
+}
+
+func TestPlantedRuntimeIsRefused(t *testing.T) {
+	for name, plant := range map[string]func(h home.Home) error{
+		"link":   func(h home.Home) error { return errors.Join(os.RemoveAll(h.Runtime), os.Symlink("/", h.Runtime)) },
+		"open":   func(h home.Home) error { return os.Chmod(h.Runtime, 0o777) },
+		"file":   func(h home.Home) error { return os.WriteFile(h.Socket(), nil, 0o600) },
+		"socket": func(h home.Home) error { return os.Symlink("/dev/null", h.Socket()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := made(t)
+			if err := h.CheckRuntime(); err != nil {
+				t.Fatalf("refused before anything was planted: %v", err)
+			}
+			if err := plant(h); err != nil {
+				t.Fatal(err)
+			}
+			f := fault.Of(h.CheckRuntime())
+			if f == nil || f.Code != fault.PermissionDenied || f.Mend == "" {
+				t.Errorf("got %v", f)
+			}
+		})
+	}
+}
+
+func TestOpenParentNeedsSticky(t *testing.T) {
+	base := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", base)
+	h, err := home.Resolve(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(base, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if f := fault.Of(h.Make()); f == nil || f.Code != fault.PermissionDenied {
+		t.Errorf("open parent: %v", f)
+	}
+	if err := os.Chmod(base, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Make(); err != nil {
+		t.Errorf("sticky parent: %v", err)
+	}
+}
+
+func TestForeignHomeIsRefused(t *testing.T) {
+	h := made(t)
+	if os.Geteuid() == 0 {
+		if err := os.Chown(h.Root, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		h.Root = "/" // root's, and not ours
+	}
+	if f := fault.Of(h.Make()); f == nil || f.Reason != "home_foreign" {
+		t.Errorf("got %v", f)
+	}
+}
+
+func TestSecondLockNamesTheFirst(t *testing.T) {
+	h := made(t)
+	l, err := h.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Lock()
+	if f := fault.Of(err); f == nil || f.Reason != "home_open" || f.Details["pid"] != strconv.Itoa(os.Getpid()) {
+		t.Errorf("got %v", f)
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Lock(); err != nil {
+		t.Errorf("after release: %v", err)
+	}
+}
+
+func TestCoreFileGoesAndComes(t *testing.T) {
+	h := made(t)
+	want := home.Core{PID: 7, Socket: h.Socket(), Version: "1"}
+	if err := h.WriteCore(want); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok, err := h.ReadCore(); err != nil || !ok || got != want {
+		t.Errorf("%v %v %v", got, ok, err)
+	}
+	if err := h.RemoveCore(8); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, _ := h.ReadCore(); !ok {
+		t.Error("another core's file was removed")
+	}
+	if err := h.RemoveCore(7); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(h.State, "*")); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
