@@ -195,9 +195,6 @@ func (a *audit) keys() {
 	if indexed != uint64(len(a.lamports)) {
 		a.report.find("index", "ids", "the index of ids lacks events")
 	}
-	if err := a.log.db.VerifyChecksum(); err != nil {
-		a.report.find("store", "tables", err.Error())
-	}
 }
 
 // slots reads the anchor as the next start would.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
 
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
@@ -131,6 +132,9 @@ func (l *Log) begin(_ context.Context, report *Report) error {
 
 func openStore(o Options, fail func(error)) (*badger.DB, error) {
 	dir := filepath.Join(o.Dir, "log")
+	if err := checkTables(dir); err != nil {
+		return nil, openFault(err)
+	}
 	opt := badger.DefaultOptions(dir).
 		WithSyncWrites(!o.syncOff).
 		WithValueThreshold(valueThreshold).
@@ -139,7 +143,7 @@ func openStore(o Options, fail func(error)) (*badger.DB, error) {
 		WithBlockCacheSize(8 << 20).WithIndexCacheSize(8 << 20).
 		WithCompression(0).WithNumCompactors(2).
 		WithDetectConflicts(false).WithNumVersionsToKeep(1).WithMetricsEnabled(false).
-		WithChecksumVerificationMode(3).WithVerifyValueChecksum(true).
+		WithChecksumVerificationMode(options.OnBlockRead).WithVerifyValueChecksum(true).
 		WithLogger(&teller{o.Tell, fail})
 	db, err := badger.Open(opt)
 	if err == nil {

@@ -16,13 +16,13 @@ import (
 
 var testKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))
 
-func options(dir string) Options {
+func homeOf(dir string) Options {
 	return Options{Dir: dir, Key: testKey, RecoveryKey: ed25519.PublicKey(bytes.Repeat([]byte{9}, 32))}
 }
 
 func mustOpen(t testing.TB, dir string) *Log {
 	t.Helper()
-	l, _, err := Open(context.Background(), options(dir))
+	l, _, err := Open(context.Background(), homeOf(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func mustAppend(t testing.TB, l *Log, parents ...event.ID) event.Event {
 
 func TestFirstOpenWritesGenesisAndReopenKeepsHeads(t *testing.T) {
 	dir := t.TempDir()
-	l, report, err := Open(context.Background(), options(dir))
+	l, report, err := Open(context.Background(), homeOf(dir))
 	if err != nil || !report.Created {
 		t.Fatal(report, err)
 	}
@@ -138,7 +138,7 @@ func TestOneOpenAtATime(t *testing.T) {
 	dir := t.TempDir()
 	l := mustOpen(t, dir)
 	defer l.Close()
-	if _, _, err := Open(context.Background(), options(dir)); !fault.Is(err, "store_busy") {
+	if _, _, err := Open(context.Background(), homeOf(dir)); !fault.Is(err, "store_busy") {
 		t.Fatal(err)
 	}
 	mustAppend(t, l)
@@ -183,7 +183,7 @@ func TestLostAnchorIsDataLoss(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "anchor")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Open(context.Background(), options(dir)); !fault.Is(err, "anchor_lost") {
+	if _, _, err := Open(context.Background(), homeOf(dir)); !fault.Is(err, "anchor_lost") {
 		t.Fatal(err)
 	}
 }

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 
 // writer appends from eight goroutines and prints each acknowledged id.
 func writer(dir string, syncOff bool) {
-	o := options(dir)
+	o := homeOf(dir)
 	o.syncOff = syncOff
 	l, _, err := Open(context.Background(), o)
 	if err != nil {
@@ -139,7 +139,7 @@ func (c *child) kill() {
 // lost counts acknowledged events that the log in dir does not have. A log
 // that cannot be opened has lost all; its fault is returned.
 func lost(dir string, acked []string) (int, error) {
-	l, _, err := Open(context.Background(), options(dir))
+	l, _, err := Open(context.Background(), homeOf(dir))
 	if err != nil {
 		return len(acked), err
 	}
