@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/home"
+)
+
+// finding is one thing that doctor looked at; level is ok, warning or failed.
+type finding struct {
+	Name    string `json:"name"`
+	Level   string `json:"level"`
+	Message string `json:"message"`
+	Mend    string `json:"mend"`
+}
+
+func (f finding) document() document {
+	return document{{"name", f.Name}, {"level", f.Level}, {"message", f.Message}, {"mend", f.Mend}}
+}
+
+func (p *program) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Tell what works on this machine and what does not, with the mend",
+		Long: "Looks at the programs, the settings, the display and all that the core needs, and says what to do\n" +
+			"about what does not work. Exits 1 when something failed.",
+		Example: "atelier doctor",
+		Args:    wants(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd.Context()) },
+	}
+}
+
+func (p *program) doctor(ctx context.Context) error {
+	h, err := home.Resolve(p.home)
+	if err != nil {
+		return err
+	}
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	a, err := do(ctx, s.Core.Doctor, ask(s, s.Core.Doctor))
+	if err != nil {
+		return err
+	}
+	var core struct{ Findings []finding }
+	if err := decode(a, &core); err != nil {
+		return err
+	}
+	all := append(ourFindings(h), core.Findings...)
+	if p.json {
+		list := make([]any, 0, len(all))
+		for _, f := range all {
+			list = append(list, f.document())
+		}
+		err = p.print(document{{"findings", list}, {"read_frontier", documentOf(a).get("read_frontier")}})
+	} else {
+		err = tellFindings(p.stdout, all)
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		if f.Level == "failed" {
+			return fault.New(fault.Unknown, "doctor", "not all works on this machine", "do what stands beside what failed")
+		}
+	}
+	return nil
+}
+
+// ourFindings are what the command line itself needs.
+func ourFindings(h home.Home) []finding {
+	var all []finding
+	for _, name := range []string{"atelier-core", "atelier-shim", "atelier-window"} {
+		if path, err := sibling(name); err != nil {
+			all = append(all, found(name, err))
+		} else {
+			all = append(all, finding{Name: name, Level: "ok", Message: path})
+		}
+	}
+	if _, err := readSettings(h.Settings()); err != nil {
+		all = append(all, found("settings", err))
+	} else {
+		all = append(all, finding{Name: "settings", Level: "ok", Message: h.Settings()})
+	}
+	if !hasDisplay(os.Getenv) {
+		all = append(all, finding{Name: "window", Level: "warning", Message: "there is no display",
+			Mend: "`atelier serve` shows the same in a browser"})
+	}
+	return all
+}
+
+func found(name string, err error) finding {
+	f := fault.Of(err)
+	return finding{Name: name, Level: "failed", Message: f.Message, Mend: f.Mend}
+}
+
+func tellFindings(w io.Writer, all []finding) error {
+	for _, f := range all {
+		text := fmt.Sprintf("%-8s %-15s %s", f.Level, f.Name, f.Message)
+		if f.Mend != "" && f.Level != "ok" {
+			text += "; " + f.Mend
+		}
+		if _, err := fmt.Fprintln(w, visible(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

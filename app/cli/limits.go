@@ -1,0 +1,52 @@
+package main
+
+import "time"
+
+const (
+	// callWait bounds one call of the core that answers at once: a disk that
+	// syncs in ten seconds is given several tries.
+	callWait = time.Minute
+	// stopWait bounds the orderly end of a core: it seals and syncs its log.
+	stopWait = 20 * time.Second
+	// pollEvery is how often a condition outside this process is looked at.
+	pollEvery = 20 * time.Millisecond
+	// completeWait bounds completion: a person waits at the TAB key.
+	completeWait = time.Second
+	// settleWait bounds how long a command waits for the end of a program to be
+	// on disk after it saw it itself, so that the next command sees it too.
+	settleWait = 2 * time.Second
+
+	// dialWait is when a terminal's socket is given up as dead.
+	dialWait = time.Second
+	// reconnectFor is how long a broken connection to a terminal is tried again
+	// before the core is asked what became of it.
+	reconnectFor = 5 * time.Second
+	// reconnectEvery is the pause between those tries.
+	reconnectEvery = 50 * time.Millisecond
+
+	// replayMax is how much recorded output attach shows again: some hundred
+	// screens, which the slowest terminal draws in a tenth of a second.
+	replayMax = 1 << 20
+	// readBuffer holds four of the longest frames, so that few reads and writes
+	// move much.
+	readBuffer = 1 << 20
+	// stdinPiece is read from the keyboard or a pipe at a time.
+	stdinPiece = 16 << 10
+	// flightMax is the input that may wait for its acknowledgement. It is less
+	// than the buffer of a unix socket (208 KiB), so a write never blocks.
+	flightMax = 64 << 10
+	// queueMax is the input that may wait for its turn: a pasted file.
+	queueMax = 8 << 20
+
+	// sequenceMax is the longest escape sequence kept while old output is shown
+	// again: titles and links fit, pictures do not.
+	sequenceMax = 4 << 10
+	// lineMax is the longest line that transcript --text edits before it lets go.
+	lineMax = 64 << 10
+	// settingsMax bounds settings.toml, a file that a person writes.
+	settingsMax = 1 << 20
+	// logPiece is read of core.log at a time.
+	logPiece = 64 << 10
+	// sizeMax is the most columns or rows of a terminal: 16 bits in the kernel.
+	sizeMax = 1<<16 - 1
+)

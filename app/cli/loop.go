@@ -1,0 +1,413 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"atelier.dev/atelier/backend/fault"
+)
+
+// eot is what Ctrl-D types: the end of input.
+const eot = 0x04
+
+// loop is the life of an attachment: keys, frames, signals and time.
+func (a *attachment) loop(ctx context.Context) error {
+	signals := make(chan os.Signal, 8)
+	// SIGPIPE too: a reader of our output that leaves must not leave the terminal raw.
+	signal.Notify(signals, syscall.SIGWINCH, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE)
+	defer signal.Stop(signals)
+	if err := a.connect(ctx); err != nil {
+		a.broken()
+	}
+	typed := make(chan []byte)
+	go a.guarded(func() { a.readInput(typed) })
+	tick := time.NewTicker(reconnectEvery)
+	defer tick.Stop()
+	for {
+		var input <-chan []byte = typed
+		if !a.tty && len(a.typing.queue) >= flightMax {
+			input = nil // a pipe waits; a person's keys may be for us
+		}
+		var retry <-chan time.Time
+		if !a.since.IsZero() {
+			retry = tick.C
+		}
+		var err error
+		select {
+		case b := <-input:
+			err = a.typedKeys(ctx, b)
+		case what := <-a.heard:
+			err = a.hear(ctx, what)
+		case s := <-signals:
+			err = a.signalled(ctx, s.(syscall.Signal)) // on Linux every one is
+		case <-retry:
+			err = a.again(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if a.inputOver && a.typing.idle() && a.since.IsZero() {
+			a.typing.drop()
+		}
+	}
+}
+
+// typedKeys sorts keys into the program's and ours.
+func (a *attachment) typedKeys(ctx context.Context, b []byte) error {
+	if !a.tty {
+		a.input(ctx, b)
+		return nil
+	}
+	for len(b) > 0 {
+		input, asked, rest := a.keys.read(b)
+		a.input(ctx, input)
+		switch asked {
+		case wishDetach:
+			return a.detach(ctx, 0)
+		case wishTake:
+			a.told = false
+			a.take(ctx)
+		}
+		b = rest
+	}
+	return nil
+}
+
+// input is for the program, if we have its keyboard or can have it.
+func (a *attachment) input(ctx context.Context, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	switch {
+	case a.driving.Load():
+	case a.driver != "":
+		a.tellOnce(a.driver + " has the keyboard; " + a.prefixName + " t takes it")
+		return
+	case a.observe:
+		a.tellOnce("you are watching; " + a.prefixName + " t takes the keyboard")
+		return
+	case a.epoch == 0 && !a.fresh || a.welcomedOnce():
+		if len(a.typing.queue) == 0 {
+			a.take(ctx)
+		}
+	}
+	a.lastByte = b[len(b)-1]
+	if !a.typing.push(b) {
+		a.tellOnce("the program does not read what is typed; the last of it was not sent")
+		return
+	}
+	a.flush()
+}
+
+// welcomedOnce tells whether the terminal's process has said who drives.
+func (a *attachment) welcomedOnce() bool { return a.cols > 0 }
+
+func (a *attachment) tellOnce(text string) {
+	if !a.told {
+		a.told = true
+		a.notice(text)
+	}
+}
+
+func (a *attachment) flush() {
+	if a.conn == nil || !a.driving.Load() || !a.since.IsZero() {
+		return
+	}
+	a.send(a.typing.frames(nil, a.epoch))
+}
+
+// send writes frames. What fails shows as a broken connection where it is read.
+func (a *attachment) send(frames []byte) {
+	if a.conn != nil && len(frames) > 0 {
+		_, _ = a.conn.Write(frames)
+	}
+}
+
+// take asks the core for the keyboard; the turn comes as a frame.
+func (a *attachment) take(ctx context.Context) {
+	if a.driving.Load() {
+		return
+	}
+	observe := a.observe
+	a.observe = false
+	go a.guarded(func() {
+		if err := a.control(ctx, "take", a.p.open); err != nil {
+			a.tellLoop(takeError{err})
+		}
+	})
+	_ = observe
+}
+
+func (a *attachment) control(ctx context.Context, action string, open func(context.Context) (*studio, error)) error {
+	s, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	q := ask(s, s.Executions.Control)
+	q.Msg.Execution, q.Msg.Action, q.Msg.Ticket = a.at.ExecutionID, action, a.at.Ticket
+	_, err = do(ctx, s.Executions.Control, q)
+	return err
+}
+
+// hear acts on what came from the terminal's process or a goroutine of ours.
+func (a *attachment) hear(ctx context.Context, what any) error {
+	switch f := what.(type) {
+	case welcome:
+		return a.greeted(f)
+	case shown:
+		a.fit(f.alternate || a.from > 0)
+	case turn:
+		a.turned(f)
+	case resized:
+		a.cols, a.rows = f.cols, f.rows
+	case suspended:
+		if f.now {
+			a.notice(a.name + " is paused: " + f.reason)
+		} else {
+			a.notice(a.name + " goes on")
+		}
+	case acked:
+		a.typing.acked(f.seq)
+		a.flush()
+	case refused:
+		return a.denied(ctx, f)
+	case exited:
+		return a.over(ctx, f)
+	case inputDone:
+		a.endInput(ctx)
+	case takeError:
+		a.typing.drop()
+		a.notice(fault.Of(f.err).Error())
+	case lost:
+		a.broken()
+	case failed:
+		return a.fails(f.err)
+	}
+	return nil
+}
+
+func (a *attachment) fails(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return signalStatus(syscall.SIGPIPE)
+	}
+	return fault.Wrap(err, fault.Internal, "attach", "the attachment to "+a.name+" has failed", "it goes on running: attach again")
+}
+
+func (a *attachment) greeted(w welcome) error {
+	a.since, a.renewals = time.Time{}, 0
+	a.epoch, a.driver, a.cols, a.rows = w.epoch, w.driver, max(w.cols, 1), max(w.rows, 1)
+	a.send(a.typing.resume(nil, w.lastSeq, w.epoch, w.driving == 1))
+	if a.driving.Load() {
+		if a.fresh || a.replayed {
+			a.fit(false)
+		}
+		a.flush()
+	}
+	return nil
+}
+
+// turned is a change of who has the keyboard.
+func (a *attachment) turned(t turn) {
+	mine, before := t.driving, a.driver
+	a.epoch, a.driver = t.epoch, t.driver
+	switch {
+	case mine:
+		a.told = false
+		a.fit(false)
+		a.flush()
+	case t.driver != "":
+		a.typing.drop()
+		if before != t.driver {
+			a.told = false
+			if a.tty && !a.observe {
+				a.tellOnce(t.driver + " has the keyboard; " + a.prefixName + " t takes it")
+			}
+		}
+	}
+}
+
+// fit gives the terminal our window's size. With redraw a program that fills the
+// screen is made to draw it anew, by a size that differs for a moment.
+func (a *attachment) fit(redraw bool) {
+	cols, rows, is := sizeOf(a.p.stdout, a.p.stdin)
+	if !is || !a.tty || !a.driving.Load() || !a.since.IsZero() {
+		return
+	}
+	same := cols == a.cols && rows == a.rows
+	if same && redraw && rows > 1 {
+		a.send(appendResize(nil, a.epoch, cols, rows-1))
+	}
+	if !same || redraw {
+		a.send(appendResize(nil, a.epoch, cols, rows))
+	}
+}
+
+// denied is input that was not written, or a connection that is not wanted.
+func (a *attachment) denied(ctx context.Context, r refused) error {
+	if r.seq > 0 {
+		if a.typing.refused(r.seq) {
+			a.tellOnce(refusal(r) + "; " + a.prefixName + " t takes the keyboard")
+		}
+		return nil
+	}
+	if code, known := fault.ParseCode(r.code); known && code != fault.Unauthenticated && code != fault.NotFound {
+		return fault.New(code, "attach_refused", "attaching to "+a.name+" was refused: "+r.message, "attach again")
+	}
+	a.broken()
+	return a.renew(ctx)
+}
+
+func refusal(r refused) string {
+	if r.driver != "" {
+		return r.driver + " has the keyboard"
+	}
+	return r.message
+}
+
+// over is the program's end.
+func (a *attachment) over(ctx context.Context, e exited) error {
+	a.settle(ctx)
+	status := int(e.status)
+	if e.signal != 0 {
+		status = exitSignal + int(e.signal)
+	}
+	if !a.fresh && isTerminal(a.p.stderr) {
+		a.notice(fmt.Sprintf("%s has ended (exit status %d)", a.name, status))
+	}
+	if status == 0 {
+		return errOver
+	}
+	return handOn(status)
+}
+
+// errOver is the program's end without an error.
+var errOver = programStatus(0)
+
+// settle waits until the end is on disk, when a core runs that writes it: a
+// command that comes after this one then sees it.
+func (a *attachment) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleWait)
+	defer cancel()
+	s, err := a.p.openRunning(ctx)
+	if err != nil {
+		return // the next core writes it from the notes of the terminal's process
+	}
+	defer s.Close()
+	_, _, _ = s.await(ctx, a.at.ExecutionID)
+}
+
+// endInput is the end of a pipe. To a program that we started it is the end of
+// its input too; a terminal that was there before has other operators.
+func (a *attachment) endInput(ctx context.Context) {
+	a.inputOver = true
+	if !a.fresh || a.tty {
+		return
+	}
+	end := []byte{eot}
+	if a.lastByte != 0 && a.lastByte != '\n' {
+		end = []byte{eot, eot} // the first one only ends the line
+	}
+	a.input(ctx, end)
+}
+
+func (a *attachment) signalled(ctx context.Context, s syscall.Signal) error {
+	switch s {
+	case syscall.SIGWINCH:
+		a.fit(false)
+	case syscall.SIGPIPE: // the write that failed tells
+	case syscall.SIGINT:
+		a.interrupts++
+		if !a.fresh || a.interrupts > 1 {
+			return a.detach(ctx, s)
+		}
+		go a.guarded(func() { a.interrupt(ctx) })
+	default:
+		return a.detach(ctx, s)
+	}
+	return nil
+}
+
+// interrupt hands Ctrl-C on to the program, since no terminal of ours does.
+func (a *attachment) interrupt(ctx context.Context) {
+	s, err := a.p.open(ctx)
+	if err == nil {
+		defer s.Close()
+		q := ask(s, s.Executions.Kill)
+		q.Msg.Execution, q.Msg.Signal = a.at.ExecutionID, "INT"
+		_, err = do(ctx, s.Executions.Kill, q)
+	}
+	if err != nil {
+		a.tellLoop(takeError{err})
+	}
+}
+
+// detach gives the keyboard back and says goodbye.
+func (a *attachment) detach(ctx context.Context, by syscall.Signal) error {
+	if a.driving.Load() {
+		ctx, cancel := context.WithTimeout(ctx, dialWait)
+		defer cancel()
+		// Without a core nobody writes it down now; the next one finds that we have left.
+		_ = a.control(ctx, "release", a.p.openRunning)
+	}
+	a.send(appendBye(nil))
+	return parting{by}
+}
+
+// broken begins to try again.
+func (a *attachment) broken() {
+	if a.conn != nil {
+		a.conn.Close()
+		a.conn = nil
+	}
+	if a.since.IsZero() {
+		a.since = time.Now()
+	}
+}
+
+// again connects from the exact offset; when that fails for long it asks the core.
+func (a *attachment) again(ctx context.Context) error {
+	if a.conn != nil {
+		return nil // it waits for its welcome
+	}
+	if a.connect(ctx) == nil || time.Since(a.since) < reconnectFor {
+		return nil
+	}
+	return a.renew(ctx)
+}
+
+// renewMax is how often in a row the core is asked for another way to a terminal.
+const renewMax = 3
+
+// renew asks the core what became of the terminal, and for a new ticket.
+func (a *attachment) renew(ctx context.Context) error {
+	if a.renewals++; a.renewals > renewMax {
+		return fault.New(fault.Unavailable, "terminal_unreachable", a.name+" cannot be reached", "see `atelier ps` and `atelier doctor`")
+	}
+	s, err := a.p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	at, err := s.attach(ctx, a.at.ExecutionID, a.observe)
+	if err != nil {
+		return err
+	}
+	if at.Ended {
+		return a.p.ended(ctx, s, a.name, at, a.offset, a.exact)
+	}
+	key, err := keyOf(at.Ticket)
+	if err != nil {
+		return err
+	}
+	if !a.typing.idle() {
+		a.notice("the connection was lost; what was typed last may not have arrived")
+	}
+	a.at, a.key, a.typing, a.since = at, key, newTyping(), time.Now()
+	return nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) psCommand() *cobra.Command {
+	var running, quiet bool
+	cmd := &cobra.Command{
+		Use:   "ps",
+		Short: "List the terminals, those that ended too",
+		Long: "Lists every terminal of this home: how it is, who has the keyboard, how many watch, how much it\n" +
+			"wrote and when it started. Those that run come first, the newest before the older ones.",
+		Example: "atelier ps\natelier ps --running --quiet",
+		Args:    wants(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.ps(cmd.Context(), running, quiet) },
+	}
+	cmd.Flags().BoolVar(&running, "running", false, "leave out those that ended")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the names alone")
+	return cmd
+}
+
+func (p *program) ps(ctx context.Context, running, quiet bool) error {
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	all, answer, err := s.list(ctx)
+	if err != nil {
+		return err
+	}
+	if p.json {
+		d := documentOf(answer)
+		if running {
+			d = runningOnly(d, all)
+		}
+		return p.print(d)
+	}
+	if running {
+		all = slices.DeleteFunc(all, execution.over)
+	}
+	slices.SortStableFunc(all, inOrder)
+	if !quiet {
+		return psTable(p.stdout, all, s.session, time.Now())
+	}
+	for _, e := range all {
+		fmt.Fprintln(p.stdout, visible(e.Name))
+	}
+	return nil
+}
+
+// runningOnly is the document without the terminals that ended; all tells which,
+// in the same order.
+func runningOnly(d document, all []execution) document {
+	kept := []any{}
+	for n, value := range d.get("executions").([]any) {
+		if !all[n].over() {
+			kept = append(kept, value)
+		}
+	}
+	return document{{"executions", kept}, {"read_frontier", d.get("read_frontier")}}
+}
+
+// inOrder puts what runs first, and then the newest.
+func inOrder(a, b execution) int {
+	switch {
+	case !a.over() && b.over():
+		return -1
+	case a.over() && !b.over():
+		return 1
+	}
+	return b.CreatedAt.Compare(a.CreatedAt)
+}
+
+func psTable(w io.Writer, all []execution, session string, now time.Time) error {
+	rows := make([][]string, 0, len(all))
+	for _, e := range all {
+		rows = append(rows, []string{e.Name, e.Status, keyboard(e, session), watching(e), size(e.OutputOffset),
+			ago(e.CreatedAt, now), clip(commandLine(e.Argv))})
+	}
+	return table(w, []string{"NAME", "STATUS", "KEYBOARD", "WATCHING", "OUTPUT", "STARTED", "COMMAND"}, rows)
+}
+
+// keyboard says who drives.
+func keyboard(e execution, session string) string {
+	switch {
+	case e.Driver == nil:
+		return "-"
+	case session != "" && e.Driver.Session == session:
+		return "you"
+	case e.Driver.Surface != "":
+		return e.Driver.ActorName + " (" + e.Driver.Surface + ")"
+	}
+	return e.Driver.ActorName
+}
+
+func watching(e execution) string {
+	count := len(e.Operators)
+	if e.Driver != nil {
+		count = max(count-1, 0)
+	}
+	if count == 0 {
+		return "-"
+	}
+	return fmt.Sprint(count)
+}
+
+// clip shortens a command for one column.
+func clip(text string) string {
+	const longest = 48 // with the other columns it fits most terminals
+	if runes := []rune(text); len(runes) > longest {
+		return string(runes[:longest-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"atelier.dev/atelier/backend/apiclient"
+	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/home"
+)
+
+// studio is the core of a home and the session that speaks to it.
+type studio struct {
+	*apiclient.Client
+	// session is empty when the client itself carries the one it was told.
+	session string
+}
+
+// open reaches the core, which it starts when none answers.
+func (p *program) open(ctx context.Context) (*studio, error) {
+	return p.reach(ctx, apiclient.Open)
+}
+
+// openRunning reaches a core that runs; else the fault is "core_stopped".
+func (p *program) openRunning(ctx context.Context) (*studio, error) {
+	s, err := p.reach(ctx, apiclient.OpenRunning)
+	if errors.Is(err, fs.ErrNotExist) { // nothing of this home was made yet
+		err = fault.New(fault.Unavailable, "core_stopped", "the core of this home does not run",
+			"start it with `atelier core start`")
+	}
+	return s, err
+}
+
+type opener func(context.Context, apiclient.Home) (*apiclient.Client, error)
+
+func (p *program) reach(ctx context.Context, open opener) (*studio, error) {
+	h, err := home.Resolve(p.home)
+	if err != nil {
+		return nil, err
+	}
+	if p.session != "" { // the client reads it there
+		if err := os.Setenv("ATELIER_SESSION", p.session); err != nil {
+			return nil, fault.Wrap(err, fault.InvalidArgument, "usage", "--session is not understood", "give the session's id")
+		}
+	}
+	client, err := open(ctx, apiclient.Home{Flag: h.Root, Socket: h.Socket(), CoreLog: h.CoreLog(), Check: h.CheckRuntime})
+	if err != nil {
+		return nil, err
+	}
+	s := &studio{Client: client}
+	return s, s.join(ctx)
+}
+
+// join takes the persistent session of this actor, unless one was named.
+func (s *studio) join(ctx context.Context) error {
+	if os.Getenv("ATELIER_SESSION") != "" {
+		return nil
+	}
+	q := ask(s, s.Core.OpenSession)
+	q.Msg.Surface = "cli"
+	a, err := do(ctx, s.Core.OpenSession, q)
+	if err != nil {
+		return err
+	}
+	s.session = a.GetSession()
+	return nil
+}
+
+// method is a call of the core. Its messages are never named here: their package
+// is the client's, and Go infers them from the method.
+type method[Q, A any] = func(context.Context, *connect.Request[Q]) (*connect.Response[A], error)
+
+// stream is a call of the core with many answers.
+type stream[Q, A any] = func(context.Context, *connect.Request[Q]) (*connect.ServerStreamForClient[A], error)
+
+// ask makes an empty request of a method, in the session.
+func ask[Q, A any](s *studio, _ method[Q, A]) *connect.Request[Q] { return inSession[Q](s) }
+
+// askStream is ask for a stream.
+func askStream[Q, A any](s *studio, _ stream[Q, A]) *connect.Request[Q] { return inSession[Q](s) }
+
+func inSession[Q any](s *studio) *connect.Request[Q] {
+	q := connect.NewRequest(new(Q))
+	if s.session != "" {
+		q.Header().Set(apiclient.SessionHeader, s.session)
+	}
+	return q
+}
+
+// do makes a call that answers at once.
+func do[Q, A any](ctx context.Context, call method[Q, A], q *connect.Request[Q]) (*A, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	a, err := call(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return a.Msg, nil
+}
+
+// each calls one for every answer of a stream until it ends.
+func each[Q, A any](ctx context.Context, call stream[Q, A], q *connect.Request[Q], one func(proto.Message) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers, err := call(ctx, q)
+	if err != nil {
+		return apiclient.Fault(err)
+	}
+	defer answers.Close()
+	for answers.Receive() {
+		// Every message of the API is one; the type parameter cannot say so.
+		if err := one(any(answers.Msg()).(proto.Message)); err != nil {
+			return err
+		}
+	}
+	return apiclient.Fault(answers.Err())
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/home"
+)
+
+// audit is what verify read and what it found wrong.
+type audit struct {
+	Events      uint64    `json:"events"`
+	Seals       uint64    `json:"seals"`
+	Executions  uint64    `json:"executions"`
+	OutputBytes uint64    `json:"output_bytes"`
+	Problems    []problem `json:"problems"`
+	Done        bool      `json:"done"`
+}
+
+type problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Mend    string `json:"mend"`
+}
+
+func (p *program) verifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Audit everything that an answer rests on",
+		Long: "Reads the whole record: encoding, hashes, chains, seals and signatures of the events, and the\n" +
+			"recorded bytes of every terminal. Works with the core running or stopped. Exits 7 when something\n" +
+			"was changed or cut off, and names it.",
+		Example: "atelier verify",
+		Args:    wants(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.verify(cmd.Context()) },
+	}
+}
+
+func (p *program) verify(ctx context.Context) error {
+	s, err := p.openRunning(ctx)
+	if fault.Is(err, "core_stopped") {
+		return p.verifyStopped(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var last proto.Message
+	var total audit
+	all := []any{}
+	bar := p.progress()
+	err = each(ctx, s.Log.Verify, askStream(s, s.Log.Verify), func(m proto.Message) error {
+		last = m
+		all = append(all, documentOf(m).get("problems").([]any)...)
+		now := audit{}
+		if err := decode(m, &now); err != nil {
+			return err
+		}
+		now.Problems = append(total.Problems, now.Problems...)
+		total = now
+		bar.say("%d events and %s of output read", total.Events, size(total.OutputBytes))
+		return nil
+	})
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if !total.Done {
+		return fault.New(fault.Unavailable, "verify_cut", "the core stopped before everything was read", "see `atelier core logs`, and try again")
+	}
+	d := documentOf(last).without("done")
+	for n := range d {
+		if d[n].name == "problems" {
+			d[n].value = all
+		}
+	}
+	return p.verified(total, d)
+}
+
+// verifyStopped lets the core's program read the home, since no core has it open.
+func (p *program) verifyStopped(ctx context.Context) error {
+	h, err := home.Resolve(p.home)
+	if err != nil {
+		return err
+	}
+	core, err := sibling("atelier-core")
+	if err != nil {
+		return err
+	}
+	args := []string{"verify", "--json"}
+	if h.Root != "" {
+		args = append(args, "--home", h.Root)
+	}
+	var out, complaint bytes.Buffer
+	cmd := exec.CommandContext(ctx, core, args...)
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	err = cmd.Run()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		return fault.Wrap(err, fault.Unavailable, "core_start", "cannot run "+core, "build all programs again")
+	}
+	return p.heardVerify(out.Bytes(), complaint.Bytes(), err)
+}
+
+// heardVerify reads what the core's program said: an audit on its output, or a
+// fault on its errors.
+func (p *program) heardVerify(out, complaint []byte, ended error) error {
+	var found audit
+	if err := json.Unmarshal(out, &found); err == nil {
+		return p.verified(found, json.RawMessage(bytes.TrimSpace(out)))
+	}
+	var refused struct {
+		Error struct {
+			Code, Reason, Message, Mend string
+			Details                     map[string]string
+		}
+	}
+	for _, line := range bytes.Split(complaint, []byte("\n")) {
+		if json.Unmarshal(line, &refused) != nil {
+			continue
+		}
+		if code, known := fault.ParseCode(refused.Error.Code); known {
+			e := refused.Error
+			return &fault.Error{Code: code, Reason: e.Reason, Message: e.Message, Mend: e.Mend, Details: e.Details}
+		}
+	}
+	if ended == nil {
+		ended = errors.New("it said nothing that can be read")
+	}
+	if text := bytes.TrimSpace(complaint); len(text) > 0 {
+		ended = fmt.Errorf("%w: %s", ended, text)
+	}
+	return fault.Wrap(ended, fault.DataLoss, "verify_failed", "the audit did not come to an end", "see what it says, and `atelier core logs`")
+}
+
+// verified prints an audit; a problem in it is the fault data_loss.
+func (p *program) verified(found audit, whole any) error {
+	var err error
+	if p.json {
+		err = p.print(whole)
+	} else {
+		err = found.tell(p.stdout)
+	}
+	if err != nil || len(found.Problems) == 0 {
+		return err
+	}
+	noun := "problems"
+	if len(found.Problems) == 1 {
+		noun = "problem"
+	}
+	first := found.Problems[0]
+	return fault.New(fault.DataLoss, first.Code, fmt.Sprintf("%d %s found in the record of this home", len(found.Problems), noun),
+		"keep a copy of the home before you change anything")
+}
+
+func (a audit) tell(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "read: %d events, %d seals, %d terminals, %s of output\n", a.Events, a.Seals, a.Executions, size(a.OutputBytes))
+	for _, p := range a.Problems {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "problem: %s; %s (%s)\n", visible(p.Message), visible(p.Mend), p.Code)
+		}
+	}
+	if err == nil && len(a.Problems) == 0 {
+		_, err = fmt.Fprintln(w, "all is as it was written")
+	}
+	return err
+}
+
+// sibling is another program of ours, beside this one.
+func sibling(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fault.Wrap(err, fault.Unavailable, "program_missing", "this program cannot find itself", "call it by its whole path")
+	}
+	path := filepath.Join(filepath.Dir(self), name)
+	if _, err := os.Stat(path); err != nil {
+		return "", fault.Wrap(err, fault.Unavailable, "program_missing", name+" does not lie beside atelier", "build all programs with `make build`")
+	}
+	return path, nil
+}
