@@ -12,6 +12,7 @@ const (
 	SessionOpenedType           Type = "session.opened"
 	SessionJoinedType           Type = "session.joined"
 	ExecutionStartedType        Type = "execution.started"
+	ExecutionRunningType        Type = "execution.running"
 	ExecutionAttachedType       Type = "execution.attached"
 	ExecutionDetachedType       Type = "execution.detached"
 	ExecutionControlChangedType Type = "execution.control_changed"

@@ -13,6 +13,7 @@ var kinds = map[Type]Class{
 	ExecutionControlChangedType: Causal, ExecutionRenamedType: Causal, ExecutionInputType: Causal,
 	ExecutionResizedType: Causal, ExecutionOutputType: Causal, ExecutionSuspendedType: Causal,
 	ExecutionExitedType: Causal, ExecutionLostType: Causal, ExecutionRecoveredType: Causal,
+	ExecutionRunningType: Causal,
 }
 
 // Known reports whether schema version 1 defines a type. An event of another
