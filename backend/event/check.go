@@ -140,6 +140,9 @@ func checkFacts(h Header) error {
 	if h.Type == ExecutionControlChangedType && f.Turn == nil {
 		return malformed("turn", "execution.control_changed states the turn after it")
 	}
+	if operated := h.Type == ExecutionAttachedType || h.Type == ExecutionDetachedType; operated == f.Operator.IsZero() {
+		return malformed("operator", "the operator's session is named by execution.attached and detached, and by no other")
+	}
 	if e := f.Exit; e != nil && (e.Status > 255 || e.Signal > 255) {
 		return malformed("exit", "a status and a signal are at most 255")
 	}

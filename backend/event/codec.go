@@ -90,16 +90,17 @@ type wireActor struct {
 }
 
 type wireFacts struct {
-	State   string       `cbor:"1,keyasint,omitempty"`
-	Fields  []string     `cbor:"2,keyasint,omitempty"`
-	Range   *wireRange   `cbor:"3,keyasint,omitempty"`
-	Note    *uint64      `cbor:"4,keyasint,omitempty"`
-	Turn    *wireTurn    `cbor:"5,keyasint,omitempty"`
-	Typed   *uint64      `cbor:"6,keyasint,omitempty"`
-	Size    *wireSize    `cbor:"7,keyasint,omitempty"`
-	Exit    *wireExit    `cbor:"8,keyasint,omitempty"`
-	Request ID           `cbor:"9,keyasint,omitzero"`
-	Genesis *wireGenesis `cbor:"10,keyasint,omitempty"`
+	State    string       `cbor:"1,keyasint,omitempty"`
+	Fields   []string     `cbor:"2,keyasint,omitempty"`
+	Range    *wireRange   `cbor:"3,keyasint,omitempty"`
+	Note     *uint64      `cbor:"4,keyasint,omitempty"`
+	Turn     *wireTurn    `cbor:"5,keyasint,omitempty"`
+	Typed    *uint64      `cbor:"6,keyasint,omitempty"`
+	Size     *wireSize    `cbor:"7,keyasint,omitempty"`
+	Exit     *wireExit    `cbor:"8,keyasint,omitempty"`
+	Request  ID           `cbor:"9,keyasint,omitzero"`
+	Genesis  *wireGenesis `cbor:"10,keyasint,omitempty"`
+	Operator ID           `cbor:"11,keyasint,omitzero"`
 }
 
 type wireRange struct {
@@ -227,7 +228,7 @@ func fromWire(w wireHeader) Header {
 }
 
 func factsToWire(f Facts) *wireFacts {
-	w := wireFacts{State: f.State, Fields: f.Fields, Note: f.Note, Typed: f.Typed, Request: f.Request}
+	w := wireFacts{State: f.State, Fields: f.Fields, Note: f.Note, Typed: f.Typed, Request: f.Request, Operator: f.Operator}
 	if f.Range != nil {
 		w.Range = &wireRange{From: f.Range.From, To: f.Range.To, Root: f.Range.Root}
 	}
@@ -244,14 +245,14 @@ func factsToWire(f Facts) *wireFacts {
 		w.Genesis = &wireGenesis{Nonce: g.Nonce, Replica: cbor.ByteString(g.Replica), RecoveryKey: g.RecoveryKey, Epoch: g.Epoch, Policy: g.Policy}
 	}
 	if w.State == "" && len(w.Fields) == 0 && w.Range == nil && w.Note == nil && w.Turn == nil && w.Typed == nil &&
-		w.Size == nil && w.Exit == nil && w.Request.IsZero() && w.Genesis == nil {
+		w.Size == nil && w.Exit == nil && w.Request.IsZero() && w.Genesis == nil && w.Operator.IsZero() {
 		return nil
 	}
 	return &w
 }
 
 func factsFromWire(w wireFacts) Facts {
-	f := Facts{State: w.State, Fields: w.Fields, Note: w.Note, Typed: w.Typed, Request: w.Request}
+	f := Facts{State: w.State, Fields: w.Fields, Note: w.Note, Typed: w.Typed, Request: w.Request, Operator: w.Operator}
 	if w.Range != nil {
 		f.Range = &Range{From: w.Range.From, To: w.Range.To, Root: w.Range.Root}
 	}

@@ -26,6 +26,10 @@ type Facts struct {
 	Request ID
 	// Genesis is the rule document of workspace.created.
 	Genesis *Genesis
+	// Operator is the session that execution.attached adds and that
+	// execution.detached removes. The core writes the latter in the execution's
+	// own session, so the header's session does not say it.
+	Operator ID
 }
 
 // Range is a contiguous part of a byte stream, [From, To), with the root of

@@ -204,6 +204,14 @@ func TestRule11_Facts(t *testing.T) {
 	refused(t, one, "turn", func(h *Header) { h.Type = ExecutionControlChangedType })
 	refused(t, one, "turn", func(h *Header) { h.Facts.Turn = &Turn{} })
 	refused(t, one, "size", func(h *Header) { h.Facts.Size = &Size{1 << 16, 1} })
+	refused(t, one, "operator", func(h *Header) { h.Type = ExecutionAttachedType })
+	refused(t, one, "operator", func(h *Header) { h.Type = ExecutionDetachedType })
+	refused(t, one, "operator", func(h *Header) { h.Facts.Operator = ID{5} })
+	left := func() Header { h := one(); h.Type, h.Facts.Operator = ExecutionDetachedType, ID{5}; return h }
+	refused(t, left, "operator", func(h *Header) { h.Facts.Operator = ID{} })
+	if h, _, err := DecodeHeader(encode(t, left())); err != nil || h.Facts.Operator != (ID{5}) {
+		t.Errorf("the operator is not read back: %v", err)
+	}
 	refused(t, one, "exit", func(h *Header) { h.Facts.Exit = &Exit{256, 0} })
 }
 
