@@ -22,7 +22,13 @@ func AppendRecord(out []byte, n Note) []byte {
 // zeros reached the disk, ends the reading without an error: a writer that died
 // leaves that. Everything else that is not a gapless row of notes is DataLoss.
 func ReadRecords(b []byte, each func(Note) error) (whole int, err error) {
-	for index := uint64(1); whole < len(b); index++ {
+	return ReadRecordsAfter(b, 0, each)
+}
+
+// ReadRecordsAfter is ReadRecords of what follows the note with an index: it
+// goes on from where an earlier reading ended.
+func ReadRecordsAfter(b []byte, index uint64, each func(Note) error) (whole int, err error) {
+	for index++; whole < len(b); index++ {
 		note, size, err := readRecord(b[whole:], index)
 		if err != nil || size == 0 {
 			return whole, err
