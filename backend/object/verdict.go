@@ -1,0 +1,37 @@
+package object
+
+import (
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// Verdict is what the rules say of an event. It never changes.
+type Verdict uint8
+
+// The verdicts. What is malformed never gets here.
+const (
+	Valid  Verdict = 1
+	Void   Verdict = 2 // a rule refuses it: it keeps its place and has no effect
+	Opaque Verdict = 3 // its meaning is not known here: kept and passed on
+)
+
+// String returns the verdict's word.
+func (v Verdict) String() string {
+	return [...]string{"unjudged", "valid", "void", "opaque"}[min(v, Opaque)]
+}
+
+// Judgement is a verdict with what a void event is refused for.
+type Judgement struct {
+	Verdict Verdict
+	Why     *fault.Error // nil unless void
+}
+
+func void(reason, message, mend string) *fault.Error {
+	return fault.New(fault.FailedPrecondition, reason, message, mend)
+}
+
+// opaque reports whether the meaning of an event is beyond this version: its
+// type, or the branch that it lies on.
+func (f *Fold) opaque(e event.Event) bool {
+	return rules[e.Header.Type] == nil || e.Header.Type != event.WorkspaceCreatedType && e.Header.Branch != f.main
+}

@@ -1,0 +1,85 @@
+package object
+
+import (
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// SystemName is what people read for the actor that the core itself is.
+const SystemName = "Atelier"
+
+// Workspace is one shared body of work. Its id is that of genesis.
+type Workspace struct {
+	Envelope
+	Name   Register[string]
+	Device Register[string] // of the first replica
+}
+
+// Actor is who acts.
+type Actor struct {
+	Envelope
+	ActorKind event.ActorKind
+	Name      Register[string]
+}
+
+// Session is one actor on one surface. It was opened when it was created.
+type Session struct {
+	Envelope
+	Actor   event.Actor
+	Surface event.Surface
+	Label   Text // what the surface calls itself
+	After   Text // why an earlier session could not go on, if one could not
+}
+
+// Head returns the envelope.
+func (w *Workspace) Head() Envelope { return w.Envelope }
+
+// Names returns the names that stand, the default first.
+func (w *Workspace) Names() []string { return textsOf(w.Name) }
+
+func (w *Workspace) headed(n Envelope) Object { c := *w; c.Envelope = n; return &c }
+
+// Head returns the envelope.
+func (a *Actor) Head() Envelope { return a.Envelope }
+
+// Names returns the names that stand, the default first.
+func (a *Actor) Names() []string { return textsOf(a.Name) }
+
+func (a *Actor) headed(n Envelope) Object { c := *a; c.Envelope = n; return &c }
+
+// Head returns the envelope.
+func (s *Session) Head() Envelope { return s.Envelope }
+
+// Names returns nothing: a label is no name, many sessions have the same.
+func (s *Session) Names() []string { return nil }
+
+func (s *Session) headed(n Envelope) Object { c := *s; c.Envelope = n; return &c }
+
+// founded takes genesis: the workspace, its first human and its system actor.
+func founded(f *Fold, e event.Event) *fault.Error {
+	f.workspace, f.main = e.ID, event.Derived(e.ID, "main")
+	body, c := contentOf[event.WorkspaceCreated](e)
+	first := func(name string) Register[string] { return Register[string]{}.write(e, f.past, name, c) }
+	f.add(&Workspace{bornOf(e, KindWorkspace), first(body.Workspace), first(body.Device)})
+	f.enrol(e, "human", event.Human, first(body.Human))
+	f.enrol(e, "system", event.Service, Register[string]{}.write(e, f.past, SystemName, Read))
+	return nil
+}
+
+func (f *Fold) enrol(e event.Event, derived string, kind event.ActorKind, name Register[string]) {
+	a := &Actor{bornOf(e, KindActor), kind, name}
+	a.ID = event.Derived(e.ID, derived)
+	f.add(a)
+}
+
+func opened(f *Fold, e event.Event) *fault.Error {
+	if err := makesOnly(e); err != nil {
+		return err
+	}
+	body, c := contentOf[event.SessionOpened](e)
+	f.add(&Session{bornOf(e, KindSession), e.Header.Actor, e.Header.Surface, Text{body.Label, c}, Text{body.After, c}})
+	return nil
+}
+
+// joined orders what was concurrent, and makes nothing.
+func joined(_ *Fold, e event.Event) *fault.Error { return makesOnly(e) }

@@ -1,0 +1,216 @@
+package projection
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"atelier.dev/atelier/backend/event"
+)
+
+// Sentence says in one plain sentence without ids, capital and full stop what an
+// event did, for lists: "anna started build". Names are whole, however long, but
+// what does not print in them is replaced. It does not say whether the event is
+// void. An event whose type is not known here gets a sentence that says so.
+func Sentence(e event.Event, look Names) string {
+	if say := sentences[e.Header.Type]; say != nil {
+		return say(line{e, look})
+	}
+	return "something happened that a newer version of Atelier can explain"
+}
+
+// Subject returns the name of what an event is about, for lists; empty if that
+// has no name. A session is called after its actor.
+func Subject(e event.Event, look Names) string {
+	l := line{e, look}
+	switch {
+	case e.Header.Type == event.SessionOpenedType:
+		return l.name(e.Header.Actor.ID, "")
+	case len(e.Header.Affected) > 0:
+		return l.name(e.Header.Affected[0], "")
+	}
+	return l.name(e.ID, "")
+}
+
+// A line is an event with what is needed to speak about it.
+type line struct {
+	event event.Event
+	look  Names
+}
+
+var sentences = map[event.Type]func(line) string{
+	event.WorkspaceCreatedType:        founded,
+	event.SessionOpenedType:           opened,
+	event.SessionJoinedType:           func(l line) string { return l.who() + " caught up with what others did" },
+	event.ExecutionStartedType:        func(l line) string { return l.who() + " started " + l.name(l.event.ID, aTerminal) },
+	event.ExecutionRunningType:        func(l line) string { return l.what() + " is running" },
+	event.ExecutionAttachedType:       func(l line) string { return l.who() + " opened " + l.what() },
+	event.ExecutionDetachedType:       func(l line) string { return l.operator() + " left " + l.what() },
+	event.ExecutionControlChangedType: turned,
+	event.ExecutionRenamedType:        renamed,
+	event.ExecutionInputType:          typed,
+	event.ExecutionResizedType:        resized,
+	event.ExecutionOutputType:         wrote,
+	event.ExecutionSuspendedType:      func(l line) string { return l.what() + " was suspended" + l.why() },
+	event.ExecutionRecoveredType:      func(l line) string { return l.what() + " goes on" + l.why() },
+	event.ExecutionExitedType:         exited,
+	event.ExecutionLostType:           func(l line) string { return l.what() + " was lost" + l.why() },
+}
+
+func founded(l line) string {
+	body := contentOf[event.WorkspaceCreated](l.event)
+	who := orElse(l.printed(body.Human), someone)
+	return strings.TrimSpace(who + " created the workspace " + l.name(l.event.ID, ""))
+}
+
+var places = map[event.Surface]string{
+	event.SurfaceCLI: "on the command line", event.SurfaceWindow: "in the window", event.SurfaceWeb: "in the browser",
+	event.SurfaceAPI: "through the API", event.SurfaceMCP: "through MCP", event.SurfaceSSH: "over SSH",
+	event.SurfaceAutomation: "as an automation", event.SurfaceSystem: "in the core",
+}
+
+func opened(l line) string {
+	said := l.who() + " began a session " + places[l.event.Header.Surface]
+	if after := contentOf[event.SessionOpened](l.event).After; after != "" {
+		said += ", because an earlier one could not go on: " + l.printed(after)
+	}
+	return said
+}
+
+func turned(l line) string {
+	t := l.event.Header.Facts.Turn
+	if t == nil || t.Driver.IsZero() {
+		return "nobody has the keyboard of " + l.what()
+	}
+	return "the keyboard of " + l.what() + " went to " + l.name(t.Driver, someone)
+}
+
+func renamed(l line) string {
+	before := orElse(l.printed(l.look.NameBefore(l.event.ID)), aTerminal)
+	name := orElse(l.printed(contentOf[event.ExecutionRenamed](l.event).Name), "a name that is not here")
+	return l.who() + " renamed " + before + " to " + name
+}
+
+// typed names the driver: the core writes the event, but types nothing.
+func typed(l line) string {
+	f := l.event.Header.Facts
+	who, much := someone, ""
+	if f.Turn != nil {
+		who = l.name(f.Turn.Driver, someone)
+	}
+	if f.Typed != nil {
+		much = size(*f.Typed) + " "
+	}
+	return who + " typed " + much + "into " + l.what()
+}
+
+func resized(l line) string {
+	if s := l.event.Header.Facts.Size; s != nil {
+		return fmt.Sprintf("%s is now %d columns by %d rows", l.what(), s.Cols, s.Rows)
+	}
+	return l.what() + " was resized"
+}
+
+func wrote(l line) string {
+	r := l.event.Header.Facts.Range
+	if r == nil {
+		return l.what() + " wrote"
+	}
+	return l.what() + " wrote " + size(r.To-r.From)
+}
+
+func exited(l line) string {
+	x := l.event.Header.Facts.Exit
+	switch {
+	case x == nil:
+		return l.what() + " ended" + l.why()
+	case x.Signal != 0:
+		return fmt.Sprintf("%s was ended by signal %d%s", l.what(), x.Signal, l.why())
+	}
+	return fmt.Sprintf("%s ended with status %d%s", l.what(), x.Status, l.why())
+}
+
+const (
+	someone   = "someone"
+	aTerminal = "a terminal"
+)
+
+// who is the actor of the event.
+func (l line) who() string { return l.name(l.event.Header.Actor.ID, someone) }
+
+// what is the object that the event affects.
+func (l line) what() string {
+	if len(l.event.Header.Affected) == 0 {
+		return aTerminal
+	}
+	return l.name(l.event.Header.Affected[0], aTerminal)
+}
+
+// operator is the actor of the session that attached or left.
+func (l line) operator() string {
+	return l.name(l.look.ActorOf(l.event.Header.Facts.Operator), someone)
+}
+
+func (l line) name(id event.ID, without string) string {
+	return orElse(l.printed(l.look.Name(id)), without)
+}
+
+// why is the reason in the body, if there is one.
+func (l line) why() string {
+	if why := contentOf[event.Remark](l.event).Why; why != "" {
+		return ": " + l.printed(why)
+	}
+	return ""
+}
+
+// printed keeps a name on one line, and from steering the terminal or the
+// direction of text that shows it.
+func (line) printed(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
+func orElse(s, without string) string {
+	if s == "" {
+		return without
+	}
+	return s
+}
+
+// contentOf reads the body; it is zero where that is not here or ill-formed.
+func contentOf[T any](e event.Event) (content T) {
+	if e.Body == nil {
+		return content
+	}
+	body, err := event.DecodeBody(e.Header.Type, e.Body)
+	if read, is := body.(*T); err == nil && is {
+		return *read
+	}
+	return content
+}
+
+// size says a number of bytes in at most three digits, in powers of a thousand.
+func size(n uint64) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	if n < 1000 {
+		return strconv.FormatUint(n, 10) + " bytes"
+	}
+	value, unit := float64(n), ""
+	for _, unit = range []string{"KB", "MB", "GB", "TB", "PB", "EB"} {
+		if value /= 1000; value < 999.5 {
+			break
+		}
+	}
+	digits := 0
+	if value < 9.95 {
+		digits = 1
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(value, 'f', digits, 64), ".0") + " " + unit
+}
