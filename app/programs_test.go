@@ -41,7 +41,7 @@ var programs = []program{
 	},
 	{
 		name: "atelier-shim", folder: "./shim",
-		ours:    []string{"app/shim", "backend/attach"},
+		ours:    []string{"app/shim", "backend/attach", "backend/fault", "backend/pty", "backend/spool"},
 		modules: []string{"github.com/creack/pty", "golang.org/x/sys"},
 		largest: 5 * megabyte,
 	},
