@@ -8,7 +8,7 @@ import (
 )
 
 // Find returns the header of an event that the index was given. An index keeps
-// no ids but the newest of each chain: a map of all would take 70 MB for a
+// no ids but the newest of each chain: a map of all would take 110 MB for a
 // million events, and whoever keeps the events can read one header.
 type Find func(event.ID) (event.Header, error)
 

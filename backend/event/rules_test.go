@@ -365,12 +365,13 @@ func TestEveryRuleHasATest(t *testing.T) {
 }
 
 func FuzzDecodeHeader(f *testing.F) {
-	for _, h := range []Header{one(), first()} {
+	for _, h := range shapes() {
 		b, _, _ := EncodeHeader(h)
 		f.Add(b)
 	}
 	f.Add([]byte{0xbf})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		agree(t, b)
 		h, id, err := DecodeHeader(b)
 		if err != nil {
 			return

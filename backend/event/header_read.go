@@ -1,0 +1,376 @@
+package event
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// reader reads one form of bytes alone, the canonical one, so that nothing
+// need be written again to compare. After its first error it reads nothing.
+// What it returns shares no memory with what it reads.
+type reader struct {
+	rest []byte
+	err  error
+}
+
+func (r *reader) encoding() {
+	if r.err == nil {
+		r.err = malformed("encoding", "these bytes are not in the one allowed form")
+	}
+	r.rest = nil
+}
+
+func (r *reader) notCanonical() {
+	if r.err == nil {
+		r.err = malformed("not_canonical", "these bytes are not in the one canonical form")
+	}
+	r.rest = nil
+}
+
+// take returns the next n bytes, which the caller copies.
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(len(r.rest)) {
+		r.encoding()
+		return nil
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+// head reads an item's kind and its number in the shortest form.
+func (r *reader) head() (kind byte, n uint64) {
+	first := r.take(1)
+	if len(first) == 0 {
+		return 0, 0
+	}
+	kind, n = first[0]>>5, uint64(first[0]&0x1f)
+	if n < 24 {
+		return kind, n
+	}
+	if n > 27 {
+		r.encoding()
+		return 0, 0
+	}
+	size := uint64(1) << (n - 24)
+	var wide [8]byte
+	if b := r.take(size); b != nil {
+		copy(wide[8-size:], b)
+	}
+	n = binary.BigEndian.Uint64(wide[:])
+	if n < 24 || size > 1 && n>>(size*4) == 0 {
+		r.notCanonical()
+	}
+	return kind, n
+}
+
+// sized reads the head of an item of one kind.
+func (r *reader) sized(kind byte) uint64 {
+	got, n := r.head()
+	if got != kind {
+		r.encoding()
+		return 0
+	}
+	return n
+}
+
+func (r *reader) uint() uint64 { return r.sized(kindUint) }
+
+// some is uint where 0 is absent.
+func (r *reader) some() uint64 {
+	n := r.uint()
+	if n == 0 {
+		r.notCanonical()
+	}
+	return n
+}
+
+// small is some for a field of eight bits.
+func (r *reader) small() uint8 {
+	n := r.some()
+	if n > 0xff {
+		r.encoding()
+	}
+	return uint8(n)
+}
+
+func (r *reader) id() (id ID) {
+	if r.sized(kindBytes) != uint64(len(id)) {
+		r.encoding()
+	}
+	copy(id[:], r.take(uint64(len(id))))
+	return id
+}
+
+// someID is id where the zero id is absent.
+func (r *reader) someID() ID {
+	id := r.id()
+	if id.IsZero() {
+		r.notCanonical()
+	}
+	return id
+}
+
+func (r *reader) bytes() string { return string(r.take(r.sized(kindBytes))) }
+
+func (r *reader) someBytes() string {
+	s := r.bytes()
+	if s == "" {
+		r.notCanonical()
+	}
+	return s
+}
+
+func (r *reader) text() string {
+	s := string(r.take(r.sized(kindText)))
+	if !utf8.ValidString(s) {
+		r.encoding()
+	}
+	return s
+}
+
+func (r *reader) someText() string {
+	s := r.text()
+	if s == "" {
+		r.notCanonical()
+	}
+	return s
+}
+
+// list reads the head of a list of at least one item of at least size bytes,
+// so that what is allocated is bounded by what was given.
+func (r *reader) list(size uint64) int {
+	n := r.sized(kindArray)
+	switch {
+	case n > uint64(len(r.rest))/size:
+		r.encoding()
+		return 0
+	case n == 0:
+		r.notCanonical()
+	}
+	return int(n)
+}
+
+func (r *reader) ids() []ID {
+	ids := make([]ID, r.list(2+uint64(len(ID{}))))
+	for i := range ids {
+		ids[i] = r.id()
+	}
+	return ids
+}
+
+func (r *reader) words() []string {
+	words := make([]string, r.list(1))
+	for i := range words {
+		words[i] = r.text()
+	}
+	return words
+}
+
+// tuple reads the head of a list of n items.
+func (r *reader) tuple(n uint64) {
+	if r.sized(kindArray) != n {
+		r.encoding()
+	}
+}
+
+// fields reads a map of small keys, ascending, and calls field with each.
+func (r *reader) fields(field func(key uint64)) {
+	n, last := r.sized(kindMap), uint64(0)
+	if n > uint64(len(r.rest))/2 {
+		r.encoding()
+		return
+	}
+	for range n {
+		key := r.uint()
+		switch {
+		case r.err != nil:
+			return
+		case key == last:
+			r.encoding()
+		case key < last:
+			r.notCanonical()
+		}
+		last = key
+		field(key)
+	}
+}
+
+// header reads all of the bytes as a header, without the rules of Check.
+func (r *reader) header() (h Header) {
+	r.fields(func(key uint64) {
+		if !r.frame(&h, key) && !r.author(&h, key) {
+			r.encoding()
+		}
+	})
+	if len(r.rest) > 0 {
+		r.encoding()
+	}
+	return h
+}
+
+func (r *reader) frame(h *Header, key uint64) bool {
+	switch key {
+	case 1:
+		h.SchemaVersion = r.some()
+	case 2:
+		h.Workspace = r.someID()
+	case 3:
+		h.Type = Type(r.someText())
+	case 4:
+		h.Lamport = r.some()
+	case 5:
+		h.Parents = r.ids()
+	case 6:
+		h.Replica = Chain(r.someBytes())
+	case 7:
+		h.Seq = r.some()
+	case 8:
+		h.Prev = r.someID()
+	case 9:
+		h.Basis = r.basis()
+	case 10:
+		h.WallTime = r.wallTime()
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *reader) author(h *Header, key uint64) bool {
+	switch key {
+	case 11:
+		h.Actor = r.actor()
+	case 12:
+		h.Surface = Surface(r.small())
+	case 13:
+		h.Session = r.someID()
+	case 14:
+		h.ViewEpoch = r.some()
+	case 15:
+		h.Branch = r.someID()
+	case 16:
+		h.Affected = r.ids()
+	case 19:
+		h.Class = Class(r.small())
+	case 20:
+		h.Facts = r.facts()
+	case 21:
+		h.BodyHash = r.someID()
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *reader) basis() (b Basis) {
+	r.tuple(2)
+	b = Basis{Index: r.uint(), Record: r.id()}
+	if b == (Basis{}) {
+		r.notCanonical()
+	}
+	return b
+}
+
+func (r *reader) actor() (a Actor) {
+	r.tuple(2)
+	a.ID = r.id()
+	kind := r.uint()
+	a.Kind = ActorKind(kind)
+	if kind > 0xff {
+		r.encoding()
+	}
+	if a == (Actor{}) {
+		r.notCanonical()
+	}
+	return a
+}
+
+func (r *reader) wallTime() int64 {
+	kind, n := r.head()
+	switch {
+	case kind > kindMinus || n > 1<<63-1:
+		r.encoding()
+	case kind == kindMinus:
+		return -1 - int64(n)
+	case n == 0:
+		r.notCanonical()
+	}
+	return int64(n)
+}
+
+func (r *reader) facts() (f Facts) {
+	empty := true
+	r.fields(func(key uint64) {
+		empty = false
+		r.fact(&f, key)
+	})
+	if empty {
+		r.notCanonical()
+	}
+	return f
+}
+
+func (r *reader) fact(f *Facts, key uint64) {
+	switch key {
+	case 1:
+		f.State = r.someText()
+	case 2:
+		f.Fields = r.words()
+	case 3:
+		r.tuple(3)
+		f.Range = &Range{From: r.uint(), To: r.uint(), Root: r.id()}
+	case 4:
+		n := r.uint()
+		f.Note = &n
+	case 5:
+		r.tuple(3)
+		f.Turn = &Turn{Epoch: r.uint(), Driver: r.id(), Session: r.id()}
+	case 6:
+		n := r.uint()
+		f.Typed = &n
+	case 7:
+		r.tuple(2)
+		f.Size = &Size{Cols: r.uint(), Rows: r.uint()}
+	case 8:
+		r.tuple(2)
+		f.Exit = &Exit{Status: r.uint(), Signal: r.uint()}
+	case 9:
+		f.Request = r.someID()
+	case 10:
+		f.Genesis = r.genesis()
+	case 11:
+		f.Operator = r.someID()
+	default:
+		r.encoding()
+	}
+}
+
+func (r *reader) genesis() *Genesis {
+	var g Genesis
+	seen := uint64(0)
+	r.fields(func(key uint64) {
+		seen |= 1 << key
+		switch key {
+		case 1:
+			if r.sized(kindBytes) != uint64(len(g.Nonce)) {
+				r.encoding()
+			}
+			copy(g.Nonce[:], r.take(uint64(len(g.Nonce))))
+		case 2:
+			g.Replica = Chain(r.bytes())
+		case 3:
+			g.RecoveryKey = []byte(r.someBytes())
+		case 4:
+			g.Epoch = r.some()
+		case 5:
+			g.Policy = r.someText()
+		default:
+			r.encoding()
+		}
+	})
+	if seen&0b110 != 0b110 {
+		r.notCanonical()
+	}
+	return &g
+}
