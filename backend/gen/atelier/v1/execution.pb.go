@@ -1412,7 +1412,9 @@ type TranscriptRequest struct {
 	// Exclusive; absent for the end.
 	To *uint64 `protobuf:"varint,3,opt,name=to,proto3,oneof" json:"to,omitempty"`
 	// Go on until the execution ends.
-	Follow        bool `protobuf:"varint,4,opt,name=follow,proto3" json:"follow,omitempty"`
+	Follow bool `protobuf:"varint,4,opt,name=follow,proto3" json:"follow,omitempty"`
+	// Send the recorded ranges with the first message.
+	Timing        bool `protobuf:"varint,5,opt,name=timing,proto3" json:"timing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1475,13 +1477,20 @@ func (x *TranscriptRequest) GetFollow() bool {
 	return false
 }
 
+func (x *TranscriptRequest) GetTiming() bool {
+	if x != nil {
+		return x.Timing
+	}
+	return false
+}
+
 type TranscriptResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Offset uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
 	Data   []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
 	// Bytes from offset on that are named by events but not here.
 	Missing uint64 `protobuf:"varint,3,opt,name=missing,proto3" json:"missing,omitempty"`
-	// Set on the first message: the timing of the recorded ranges, for asciicast.
+	// Set on the first message if timing was asked for: the recorded ranges.
 	Ranges        []*OutputRange `protobuf:"bytes,4,rep,name=ranges,proto3" json:"ranges,omitempty"`
 	ReadFrontier  []*Head        `protobuf:"bytes,5,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1738,12 +1747,13 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\x0eRenameResponse\x12!\n" +
 	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
-	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"y\n" +
+	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"\x91\x01\n" +
 	"\x11TranscriptRequest\x12\x1c\n" +
 	"\texecution\x18\x01 \x01(\tR\texecution\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x13\n" +
 	"\x02to\x18\x03 \x01(\x04H\x00R\x02to\x88\x01\x01\x12\x16\n" +
-	"\x06follow\x18\x04 \x01(\bR\x06followB\x05\n" +
+	"\x06follow\x18\x04 \x01(\bR\x06follow\x12\x16\n" +
+	"\x06timing\x18\x05 \x01(\bR\x06timingB\x05\n" +
 	"\x03_to\"\xc2\x01\n" +
 	"\x12TranscriptResponse\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +

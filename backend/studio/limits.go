@@ -1,0 +1,50 @@
+package studio
+
+import "time"
+
+const (
+	// outputEvery is how long written output may go without an event that names
+	// it: what a killed core leaves to be hashed again is at most this much.
+	outputEvery = time.Second
+	// reconnectGrace is how long an operator whose connection broke keeps its
+	// place and its keyboard: a page tries again within a quarter of a second.
+	reconnectGrace = 5 * time.Second
+	// adopting bounds the shims that a starting core connects to at once.
+	adopting = 32
+	// adoptEvery is the pause between tries to reach a shim that lives and does
+	// not answer.
+	adoptEvery = time.Second
+	// sendWait is how long a program may leave typed input unread before Send
+	// gives the keyboard back.
+	sendWait = 10 * time.Second
+	// settleWait bounds an operator's leaving when the core ends.
+	settleWait = 5 * time.Second
+	// watchEvery spaces the lists that a watcher gets: ten a second look live.
+	watchEvery = 100 * time.Millisecond
+	// noteQueue bounds the notes that wait to become events; then the shim waits.
+	noteQueue = 4096
+	// nameMax is the longest name in runes: more does not fit any pane.
+	nameMax = 200
+	// birthNameMax is the longest name that is made of command and folder.
+	birthNameMax = 40
+	// pageEvents is how many events come in one page of the log.
+	pageEvents = 256
+	// firstWindow is how many events a search for the newest ones looks at first.
+	firstWindow = 1024
+	// pieceBytes is the size of one piece of a transcript: sixteen fit one message.
+	pieceBytes = 256 << 10
+	// requestsMax bounds the remembered keys of clients.
+	requestsMax = 4096
+	// sizeMax is the most columns or rows: 16 bits in the kernel.
+	sizeMax = 1<<16 - 1
+	// usualCols and usualRows are the size of a terminal that names none.
+	usualCols, usualRows = 80, 24
+	// auditProblems bounds the problems that one execution adds to an audit.
+	auditProblems = 100
+	// lowDisk is the free space below which doctor warns: a day of busy terminals.
+	lowDisk = 1 << 30
+)
+
+// turnsKept is how many epochs back input can still be attributed: a note of
+// input comes at most a second after its turn.
+const turnsKept = 64

@@ -1,0 +1,150 @@
+package studio
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/causal"
+	"atelier.dev/atelier/backend/event"
+)
+
+// Log is the durable causal log of this replica (badgerlog).
+type Log interface {
+	Append(ctx context.Context, d event.Draft) (event.Event, error)
+	Event(id event.ID) (event.Event, error)
+	Find(prefix string) ([]event.ID, error)
+	Scan(from uint64, each func(arrival uint64, e event.Event) error) error
+	Maximal(ids []event.ID) ([]event.ID, error)
+	Relate(a, b event.ID) (causal.Relation, error)
+	Changed() <-chan struct{}
+	Count() uint64
+	Heads() []event.Head
+	Genesis() event.ID
+	Replica() event.Chain
+	ReadOnly() string
+	SaveState(key string, value []byte) error
+	LoadState(key string) []byte
+}
+
+// Auditor reads the whole log and says what is wrong with it (badgerlog).
+type Auditor interface {
+	AuditLog(ctx context.Context, progress func(events, seals uint64)) (events, seals uint64, wrong []Problem, err error)
+}
+
+// Spools are the recorded bytes and notes of executions (spool).
+type Spools interface {
+	// Make makes the folder of an execution and returns its path.
+	Make(id event.ID) (folder string, err error)
+	Open(id event.ID) (Spool, error)
+	// Remove removes the folder; it need not be there.
+	Remove(id event.ID) error
+	// Folder is the path of an execution's folder, which need not be there.
+	Folder(id event.ID) string
+	// All lists the ids of the folders that are there.
+	All() ([]event.ID, error)
+}
+
+// Spool is one execution's recorded bytes. Methods may be called at once.
+type Spool interface {
+	io.ReaderAt
+	End() (uint64, error)
+	// Sync makes what was written so far durable.
+	Sync() error
+	// Root hashes [from, to) as execution.output does.
+	Root(from, to uint64) (event.ID, error)
+	// Notes calls each with the notes after an index that are on disk.
+	Notes(after uint64, each func(attach.Note) error) error
+	Close() error
+}
+
+// Launch is a program to put into a terminal.
+type Launch struct {
+	Folder      string // of the spool
+	Argv        []string
+	Program     string // resolved path
+	Cwd         string
+	Environment []string
+	Cols, Rows  uint16
+	Socket      string // where the shim listens
+	Quota       uint64 // most bytes of the spool
+	Reserve     uint64 // least free bytes of its disk
+}
+
+// Shims starts the processes that hold terminals, and finds them again (shimlink).
+type Shims interface {
+	// Launch starts a shim and returns when its program runs or could not be
+	// started. Reasons: program_not_found, program_not_executable, shim_start.
+	Launch(ctx context.Context, l Launch) (Held, error)
+	// Adopt connects to the shim of a spool folder, asking for the notes after
+	// an index. Reason shim_dead when no live process listens there.
+	Adopt(ctx context.Context, folder string, after uint64) (Held, error)
+}
+
+// Held is a live connection to a shim. Its requests are carried out in order
+// and answered when done. Methods may be called from many goroutines.
+type Held interface {
+	Socket() string
+	Holding() attach.Holding
+	// Heard returns what the shim says: attach.Held first, then attach.Note and
+	// attach.Wrote. It is closed when the connection ends.
+	Heard() <-chan attach.Frame
+	// Do sends ADMIT, DISMISS, GRANT, SIGNAL, RESIZE_BY_CORE or LIMIT and waits
+	// for its DONE. Reasons: those of the shim, and shim_gone.
+	Do(ctx context.Context, f attach.Frame) error
+	Close() error
+}
+
+// Typist types on behalf of a caller without a connection of its own (shimlink).
+type Typist interface {
+	// Type writes data under a ticket and epoch and returns when it is written.
+	Type(ctx context.Context, socket string, t attach.Ticket, epoch uint64, data []byte) error
+}
+
+// Links are the stable paths of agents' sockets (shimlink).
+type Links interface {
+	// Point makes the stable link of an execution lead to target, and returns
+	// the link's path. An empty target leaves it as it is.
+	Point(id event.ID, target string) (path string, err error)
+	// Drop removes the link.
+	Drop(id event.ID) error
+	// SocketOf is where the shim of an execution listens.
+	SocketOf(id event.ID) string
+}
+
+// Programs finds the program that a command names (shimlink).
+type Programs interface {
+	// Resolve finds argv0 with the caller's PATH and folder, as execvp would.
+	// Reasons: program_not_found, program_not_executable, folder_missing.
+	Resolve(argv0, path, folder string) (program string, err error)
+}
+
+// Environments are what the login shell of this person gives (loginshell).
+type Environments interface {
+	// Login returns the variables of a login shell as KEY=VALUE, and its path.
+	Login(ctx context.Context) (environment []string, shell string, err error)
+}
+
+// Ports is all that the studio needs of the world.
+type Ports struct {
+	Log          Log
+	Auditor      Auditor
+	Spools       Spools
+	Shims        Shims
+	Typist       Typist
+	Links        Links
+	Programs     Programs
+	Environments Environments
+	// Quota is the most bytes of one execution's spool, Reserve the least free
+	// bytes of its disk: beyond them the program waits.
+	Quota, Reserve uint64
+	// Boot names the present start of the machine. Sessions whose state may have
+	// been cut off by a power cut end when it changes; see Open.
+	Boot   string
+	Now    func() time.Time
+	Random io.Reader
+	// Tell takes what is said to whoever looks after the core: no content of
+	// terminals, no values of variables.
+	Tell func(level, message string)
+}

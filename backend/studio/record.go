@@ -1,0 +1,236 @@
+package studio
+
+import (
+	"context"
+	"time"
+
+	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/event"
+)
+
+// follow records what the shim says until the link breaks or the core ends. It
+// returns true when the end of the program is an event.
+func (r *run) follow(ctx context.Context, held Held) (over bool) {
+	broken := make(chan struct{})
+	r.s.work.Add(1)
+	go func() {
+		defer r.s.work.Done()
+		r.hear(held)
+		close(broken)
+	}()
+	flush := time.NewTimer(outputEvery)
+	defer flush.Stop()
+	waiting := false // flush runs
+	for {
+		select {
+		case <-r.stirred:
+			if over := r.takeIn(ctx); over {
+				return true
+			}
+			if written := r.written(); written > r.recorded && !waiting {
+				flush.Reset(outputEvery)
+				waiting = true
+			}
+		case <-flush.C:
+			waiting = false
+			r.s.tell("recording output", r.record(ctx, r.written()))
+		case work := <-r.ask:
+			work(ctx)
+		case <-broken:
+			return r.takeIn(ctx)
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// takeIn makes events of the notes that wait and of whole ranges of output.
+func (r *run) takeIn(ctx context.Context) (over bool) {
+	for _, n := range r.takeNotes() {
+		if n.Index <= r.noted {
+			continue
+		}
+		end, err := r.account(ctx, n)
+		if err != nil {
+			r.s.tell("recording what a terminal's process saw", err)
+			return false // told again by the next core, or by this one when it adopts anew
+		}
+		if end {
+			return true
+		}
+	}
+	if whole := (r.written() - r.recorded) / event.MaxRange * event.MaxRange; whole > 0 {
+		r.s.tell("recording output", r.record(ctx, r.recorded+whole))
+	}
+	return false
+}
+
+// record makes events of the bytes up to an offset. The bytes are durable first:
+// a range that is named can be checked for ever.
+func (r *run) record(ctx context.Context, to uint64) error {
+	if to <= r.recorded {
+		return nil
+	}
+	if err := r.spool.Sync(); err != nil {
+		return err
+	}
+	for r.recorded < to {
+		end := min(r.recorded+event.MaxRange, to)
+		root, err := r.spool.Root(r.recorded, end)
+		if err != nil {
+			return err
+		}
+		facts := event.Facts{Range: &event.Range{From: r.recorded, To: end, Root: root}}
+		if err := r.write(ctx, event.ExecutionOutputType, facts, ""); err != nil {
+			return err
+		}
+		r.recorded = end
+	}
+	return nil
+}
+
+// write appends an event of the execution's own session. It states the last
+// note that is accounted for, so that the next core goes on after it.
+func (r *run) write(ctx context.Context, t event.Type, facts event.Facts, why string) error {
+	noted := r.noted
+	facts.Note = &noted
+	_, err := r.s.write(ctx, r.se, event.Draft{Type: t, Affected: []event.ID{r.id}, Facts: facts,
+		Body: encode(&event.Remark{Why: why})})
+	return err
+}
+
+// account makes the event that a note asks for. It returns true at the end.
+func (r *run) account(ctx context.Context, n attach.Note) (over bool, err error) {
+	before := r.noted
+	r.noted = n.Index
+	over, err = r.eventOf(ctx, n)
+	if err != nil {
+		r.noted = before
+	}
+	return over, err
+}
+
+func (r *run) eventOf(ctx context.Context, n attach.Note) (over bool, err error) {
+	switch n.Kind {
+	case attach.NoteStarted:
+		r.mu.Lock()
+		r.pid = int64(n.PID)
+		r.mu.Unlock()
+		return false, r.write(ctx, event.ExecutionRunningType, event.Facts{State: "running", Size: sizeOf(n)}, "")
+	case attach.NoteAttached:
+		r.isHeld(attach.Held{Ticket: n.Ticket, Connected: true})
+		return false, nil
+	case attach.NoteDetached:
+		r.hasLeft(n.Ticket, n.Left)
+		return false, nil
+	case attach.NoteInput:
+		typed := n.Count
+		return false, r.write(ctx, event.ExecutionInputType, event.Facts{Typed: &typed, Turn: r.turnUnder(n.Epoch)}, "")
+	case attach.NoteResized:
+		return false, r.write(ctx, event.ExecutionResizedType, event.Facts{Size: sizeOf(n)}, "")
+	case attach.NoteSuspended:
+		return false, r.write(ctx, event.ExecutionSuspendedType, event.Facts{State: "suspended"}, valid(n.Message))
+	case attach.NoteResumed:
+		return false, r.write(ctx, event.ExecutionRecoveredType, event.Facts{State: "running"}, "there is room again")
+	case attach.NoteExited:
+		return true, r.hasEnded(ctx, n.Offset, event.Exit{Status: uint64(n.Status), Signal: uint64(n.Signal)}, "")
+	case attach.NoteFailed:
+		return true, r.hasFailed(ctx, n)
+	}
+	return false, nil // of a newer shim: nothing that this core could say
+}
+
+func sizeOf(n attach.Note) *event.Size {
+	if n.Cols == 0 || n.Rows == 0 {
+		return nil
+	}
+	return &event.Size{Cols: uint64(n.Cols), Rows: uint64(n.Rows)}
+}
+
+// turnUnder is who drove under an epoch; unknown after a restart it is nobody.
+func (r *run) turnUnder(epoch uint64) *event.Turn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if turn, known := r.turnOf[epoch]; known {
+		return &turn
+	}
+	if epoch == 0 {
+		return nil
+	}
+	return &event.Turn{Epoch: epoch}
+}
+
+func (r *run) hasEnded(ctx context.Context, end uint64, exit event.Exit, why string) error {
+	if err := r.record(ctx, end); err != nil {
+		return err
+	}
+	return r.write(ctx, event.ExecutionExitedType, event.Facts{State: "exited", Exit: &exit}, why)
+}
+
+// The statuses that a shell gives when a program cannot be run.
+const (
+	statusNotExecutable = 126
+	statusNotFound      = 127
+)
+
+// hasFailed is a program that never ran: the kernel refused it, or the shim
+// had no whole launch.
+func (r *run) hasFailed(ctx context.Context, n attach.Note) error {
+	const notFound = 2 // ENOENT: the file, or the interpreter that it names
+	switch n.Errno {
+	case 0:
+		return r.isLost(ctx, valid(n.Message))
+	case notFound:
+		return r.hasEnded(ctx, n.Offset, event.Exit{Status: statusNotFound}, valid(n.Message))
+	}
+	return r.hasEnded(ctx, n.Offset, event.Exit{Status: statusNotExecutable}, valid(n.Message))
+}
+
+func (r *run) isLost(ctx context.Context, why string) error {
+	return r.write(ctx, event.ExecutionLostType, event.Facts{State: "lost"}, why)
+}
+
+// hasLeft is an operator whose last connection has ended. One that said so
+// leaves at once; another may come back for a while.
+func (r *run) hasLeft(t attach.Ticket, said bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.tickets[t]
+	if o == nil {
+		return
+	}
+	o.connected = false
+	if o.leaving != nil {
+		o.leaving.Stop()
+	}
+	wait := reconnectGrace
+	if said {
+		wait = 0
+	}
+	o.leaving = time.AfterFunc(wait, func() { r.leaves(t) })
+}
+
+// leaves records that an operator has left, and that nobody drives if it did.
+func (r *run) leaves(t attach.Ticket) {
+	if r.s.ctx.Err() != nil {
+		return
+	}
+	r.s.work.Add(1)
+	defer r.s.work.Done()
+	r.mu.Lock()
+	o := r.tickets[t]
+	gone := o != nil && !o.connected
+	r.mu.Unlock()
+	if !gone {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.s.ctx, settleWait)
+	defer cancel()
+	r.s.tell("an operator's leaving", r.release(ctx, t))
+	r.s.tell("an operator's leaving", r.forget(ctx, t))
+	if !o.Sender {
+		_, err := r.s.write(ctx, r.se, event.Draft{Type: event.ExecutionDetachedType, Affected: []event.ID{r.id},
+			Facts: event.Facts{Operator: o.Session}})
+		r.s.tell("an operator's leaving", err)
+	}
+}

@@ -1,0 +1,235 @@
+package studio
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// run is an execution that has not ended: the link to its shim, and the one
+// goroutine that turns what the shim says into events.
+type run struct {
+	s  *Studio
+	id event.ID
+	se *session // the execution's own
+	// ready is closed when its shim was found, or is known to be dead; over
+	// when its end is an event.
+	ready, over chan struct{}
+	ask         chan func(context.Context)
+	// turns orders changes of the keyboard.
+	turns sync.Mutex
+
+	mu      sync.Mutex
+	held    Held // nil while no shim is reached
+	end     uint64
+	pid     int64
+	epoch   uint64 // the highest that was ever used
+	tickets map[attach.Ticket]*operator
+	driver  attach.Ticket
+	turnOf  map[uint64]event.Turn // who drives under the newest epochs
+	stirred chan struct{}         // says that end or notes have changed
+	notes   []attach.Note
+
+	// Only the recording goroutine uses these.
+	spool    Spool
+	recorded uint64 // the end of what events name
+	noted    uint64 // the last note that is accounted for
+}
+
+// operator is an admitted attachment.
+type operator struct {
+	Session event.ID
+	Label   string
+	// Sender is true for input that came by a call, without an attachment.
+	Sender bool `json:",omitempty"`
+
+	connected bool
+	leaving   *time.Timer
+}
+
+// keptRun is what is kept of a run between two cores: who was admitted.
+type keptRun struct {
+	Tickets map[string]*operator
+	Driver  string
+}
+
+func ticketsKey(id event.ID) string { return "tickets/" + id.String() }
+
+// newRun makes the run of an execution as the objects have it.
+func (s *Studio) newRun(id event.ID, pastOf []event.ID, recorded, noted, epoch uint64) *run {
+	return &run{s: s, id: id, ready: make(chan struct{}), over: make(chan struct{}), ask: make(chan func(context.Context)),
+		se:      &session{id: id, actor: s.system, surface: event.SurfaceSystem, own: true, deps: pastOf},
+		tickets: map[attach.Ticket]*operator{}, turnOf: map[uint64]event.Turn{}, stirred: make(chan struct{}, 1),
+		end: recorded, recorded: recorded, noted: noted, epoch: epoch}
+}
+
+// reach returns the link to the shim of an execution. Reasons: shim_gone,
+// execution_ended.
+func (r *run) reach(ctx context.Context) (Held, error) {
+	select {
+	case <-r.ready:
+	case <-ctx.Done():
+		return nil, fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "the call was given up", "send it again")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held != nil {
+		return r.held, nil
+	}
+	select {
+	case <-r.over:
+		return nil, ended()
+	default:
+	}
+	return nil, fault.New(fault.Unavailable, "shim_gone", "the process that holds this terminal does not answer", "try again; see `atelier doctor` and `atelier core logs`")
+}
+
+func ended() error {
+	return fault.New(fault.FailedPrecondition, "execution_ended", "the program has ended", "read what it wrote with `atelier transcript`")
+}
+
+// within runs work in the recording goroutine, between what it hears.
+func (r *run) within(ctx context.Context, work func(context.Context) error) error {
+	done := make(chan error, 1)
+	select {
+	case r.ask <- func(ctx context.Context) { done <- work(ctx) }:
+	case <-r.over:
+		return nil
+	case <-ctx.Done():
+		return fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "the call was given up", "send it again")
+	case <-r.s.ctx.Done():
+		return closing()
+	}
+	return <-done
+}
+
+func closing() error {
+	return fault.New(fault.Unavailable, "core_stopping", "the core is ending", "send it again; the next core goes on")
+}
+
+// flush makes events of all bytes that are there, so that any may be cited.
+func (r *run) flush(ctx context.Context) error {
+	return r.within(ctx, func(ctx context.Context) error { return r.record(ctx, r.written()) })
+}
+
+// written is the end of the stream as the shim told it last.
+func (r *run) written() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.end
+}
+
+// hear takes what the shim says until the link breaks. Sizes coalesce, notes wait.
+func (r *run) hear(held Held) {
+	for f := range held.Heard() {
+		switch f := f.(type) {
+		case attach.Wrote:
+			r.mu.Lock()
+			r.end = max(r.end, f.End)
+			r.mu.Unlock()
+		case attach.Held:
+			r.isHeld(f)
+			continue
+		case attach.Note:
+			r.queue(f)
+		}
+		r.stir()
+	}
+}
+
+func (r *run) stir() {
+	select {
+	case r.stirred <- struct{}{}:
+	default:
+	}
+}
+
+func (r *run) queue(n attach.Note) {
+	for {
+		r.mu.Lock()
+		if len(r.notes) < noteQueue {
+			r.notes = append(r.notes, n)
+			r.end = max(r.end, n.Offset)
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Unlock()
+		select {
+		case <-r.s.ctx.Done():
+			return
+		case <-time.After(watchEvery): // the shim waits with us
+		}
+	}
+}
+
+func (r *run) takeNotes() []attach.Note {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := r.notes
+	r.notes = nil
+	return taken
+}
+
+// isHeld is told at adoption for each ticket that the shim knows.
+func (r *run) isHeld(h attach.Held) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o := r.tickets[h.Ticket]; o != nil && h.Connected {
+		o.connected = true
+		if o.leaving != nil {
+			o.leaving.Stop()
+		}
+	}
+}
+
+// keep saves who is admitted, for the core after this one.
+func (r *run) keep() error {
+	r.mu.Lock()
+	kept := keptRun{Tickets: map[string]*operator{}}
+	for t, o := range r.tickets {
+		kept.Tickets[ticketText(t)] = o
+	}
+	if !r.driver.IsZero() {
+		kept.Driver = ticketText(r.driver)
+	}
+	state, err := json.Marshal(kept)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return r.s.p.Log.SaveState(ticketsKey(r.id), state)
+}
+
+// admit lets a ticket in, and remembers whose it is before the shim does.
+func (r *run) admit(ctx context.Context, held Held, t attach.Ticket, o *operator) error {
+	r.mu.Lock()
+	r.tickets[t] = o
+	r.mu.Unlock()
+	if err := r.keep(); err != nil {
+		return err
+	}
+	return held.Do(ctx, attach.Admit{Ticket: t, MayDrive: true, Label: o.Label})
+}
+
+// forget drops a ticket here and in the shim.
+func (r *run) forget(ctx context.Context, t attach.Ticket) error {
+	r.mu.Lock()
+	if o := r.tickets[t]; o != nil && o.leaving != nil {
+		o.leaving.Stop()
+	}
+	delete(r.tickets, t)
+	held := r.held
+	r.mu.Unlock()
+	if err := r.keep(); err != nil {
+		return err
+	}
+	if held == nil {
+		return nil
+	}
+	return held.Do(ctx, attach.Dismiss{Ticket: t})
+}

@@ -1,0 +1,253 @@
+package studio
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// request is a start that a client has given a key of its own.
+type request struct {
+	done    chan struct{} // closed when it is settled
+	started Started
+	err     error
+}
+
+// Start starts a program in a terminal of its own. It answers when
+// execution.started is durable and the program runs. Reasons: argv_empty,
+// text_invalid, size, name_taken, name_bad, request_differs, folder_missing,
+// program_not_found, program_not_executable, read_only.
+func (s *Studio) Start(ctx context.Context, c Caller, q StartRequest) (Started, error) {
+	se, err := s.acted(c)
+	if err != nil {
+		return Started{}, err
+	}
+	if q.Key == "" {
+		return s.start(ctx, c, se, q, event.ID{})
+	}
+	return s.startOnce(ctx, c, se, q)
+}
+
+// startOnce starts what a client's key stands for, if it was not started yet.
+func (s *Studio) startOnce(ctx context.Context, c Caller, se *session, q StartRequest) (Started, error) {
+	id := requestID(se.id, q)
+	key := sha256.Sum256([]byte(se.id.String() + "\x00" + q.Key))
+	s.mu.Lock()
+	if known, used := s.keys[key]; used && known != id {
+		s.mu.Unlock()
+		return Started{}, fault.New(fault.Aborted, "request_differs", "this key was used for another request", "use a new key for a new request")
+	}
+	if r := s.requests[id]; r != nil {
+		s.mu.Unlock()
+		select {
+		case <-r.done:
+			return r.started, r.err
+		case <-ctx.Done():
+			return Started{}, fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "the call was given up", "send it again with the same key")
+		}
+	}
+	r := &request{done: make(chan struct{})}
+	if len(s.keys) < requestsMax {
+		s.keys[key] = id
+	}
+	s.requests[id] = r
+	s.mu.Unlock()
+	r.started, r.err = s.start(ctx, c, se, q, id)
+	if r.err != nil {
+		s.mu.Lock()
+		delete(s.requests, id) // nothing was done: the same key may try again
+		s.mu.Unlock()
+	}
+	close(r.done)
+	return r.started, r.err
+}
+
+// requestID is the hash of a client's key with what it asks for.
+func requestID(session event.ID, q StartRequest) event.ID {
+	h := sha256.New()
+	for _, text := range slices.Concat([]string{session.String(), q.Key, q.Folder, q.Name}, q.Argv) {
+		_, _ = io.WriteString(h, text) // a hash takes everything
+		h.Write([]byte{0})
+	}
+	var id event.ID
+	h.Sum(id[:0])
+	return id
+}
+
+// remember keeps which request an event answered. The caller holds mu.
+func (s *Studio) remember(e event.Event) {
+	id := e.Header.Facts.Request
+	if e.Header.Type != event.ExecutionStartedType || id.IsZero() || s.requests[id] != nil {
+		return
+	}
+	r := &request{done: make(chan struct{}), started: Started{ID: e.ID, Ack: Ack{Event: e.ID}}}
+	if x, known := s.fold.Execution(e.ID); known {
+		r.started.Name = x.Name.Default().Value
+	}
+	close(r.done)
+	s.requests[id] = r
+}
+
+func (s *Studio) start(ctx context.Context, c Caller, se *session, q StartRequest, id event.ID) (Started, error) {
+	l, err := s.launchOf(ctx, q)
+	if err != nil {
+		return Started{}, err
+	}
+	name, e, err := s.born(ctx, se, q, l, id)
+	if err != nil {
+		return Started{}, err
+	}
+	if err := s.opens(se, e.ID, []event.ID{e.ID}); err != nil {
+		return Started{}, err
+	}
+	r := s.newRun(e.ID, []event.ID{e.ID}, 0, 0, 0)
+	s.mu.Lock()
+	s.runs[e.ID] = r
+	s.mu.Unlock()
+	held, err := s.launch(ctx, r, l, q.AuthSock)
+	s.work.Add(1)
+	go func() {
+		defer s.work.Done()
+		r.live(held, err)
+	}()
+	if err != nil {
+		return Started{}, err
+	}
+	ack, err := s.ack(c, e.ID)
+	return Started{ID: e.ID, Name: name, Ack: ack}, err
+}
+
+// launchOf checks a request against the machine, before anything is written.
+func (s *Studio) launchOf(ctx context.Context, q StartRequest) (Launch, error) {
+	l := Launch{Argv: q.Argv, Cwd: q.Folder, Environment: q.Environment, Quota: s.p.Quota, Reserve: s.p.Reserve}
+	if q.Login {
+		environment, shell, err := s.p.Environments.Login(ctx)
+		s.tell("reading the login shell's environment", err)
+		l.Environment = environment
+		if len(l.Argv) == 0 {
+			l.Argv = []string{shell, "-l"}
+		}
+	}
+	if len(l.Argv) == 0 || l.Argv[0] == "" {
+		return l, fault.New(fault.InvalidArgument, "argv_empty", "there is no program to start", "name one")
+	}
+	if err := checkTexts(l); err != nil {
+		return l, err
+	}
+	if q.Cols > sizeMax || q.Rows > sizeMax {
+		return l, badSize()
+	}
+	l.Cols, l.Rows = uint16(q.Cols), uint16(q.Rows)
+	if l.Cols == 0 || l.Rows == 0 {
+		l.Cols, l.Rows = usualCols, usualRows
+	}
+	if l.Cwd == "" {
+		l.Cwd = homeFolder(l.Environment)
+	}
+	program, err := s.p.Programs.Resolve(l.Argv[0], variable(l.Environment, "PATH"), l.Cwd)
+	l.Program = program
+	return l, err
+}
+
+func badSize() error {
+	return fault.New(fault.InvalidArgument, "size", "a terminal has 1 to 65,535 columns and rows", "give a size within that")
+}
+
+// checkTexts refuses what no kernel would take: a zero byte ends a string.
+func checkTexts(l Launch) error {
+	for _, text := range slices.Concat(l.Argv, l.Environment, []string{l.Cwd}) {
+		if strings.ContainsRune(text, 0) {
+			return fault.New(fault.InvalidArgument, "text_invalid", "an argument, variable or folder contains a zero byte", "leave it out")
+		}
+	}
+	if l.Cwd != "" && !filepath.IsAbs(l.Cwd) {
+		return fault.New(fault.InvalidArgument, "folder_relative", "the folder is not absolute", "give its whole path")
+	}
+	return nil
+}
+
+// homeFolder is where a program begins that is told no folder.
+func homeFolder(environment []string) string {
+	if home := variable(environment, "HOME"); filepath.IsAbs(home) {
+		return home
+	}
+	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {
+		return u.HomeDir
+	}
+	return "/"
+}
+
+func variable(environment []string, name string) string {
+	for _, v := range environment {
+		if value, found := strings.CutPrefix(v, name+"="); found {
+			return value
+		}
+	}
+	return ""
+}
+
+// variableNames are what is recorded of an environment.
+func variableNames(environment []string) []string {
+	names := make([]string, 0, len(environment))
+	for _, v := range environment {
+		name, _, _ := strings.Cut(v, "=")
+		names = append(names, valid(name))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// born writes execution.started under a name that no other terminal has.
+func (s *Studio) born(ctx context.Context, se *session, q StartRequest, l Launch, id event.ID) (string, event.Event, error) {
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	name, err := s.birthName(q.Name, l)
+	if err != nil {
+		return "", event.Event{}, err
+	}
+	argv := make([]string, 0, len(l.Argv))
+	for _, arg := range l.Argv {
+		argv = append(argv, valid(arg))
+	}
+	body := event.ExecutionStarted{Name: name, Program: valid(l.Program), Argv: argv, Folder: valid(l.Cwd), Variables: variableNames(l.Environment)}
+	content, err := event.EncodeContent(&body)
+	if err != nil {
+		return "", event.Event{}, err
+	}
+	e, err := s.write(ctx, se, event.Draft{Type: event.ExecutionStartedType, Body: content,
+		Facts: event.Facts{State: "starting", Fields: []string{"name"}, Request: id,
+			Size: &event.Size{Cols: uint64(l.Cols), Rows: uint64(l.Rows)}}})
+	return name, e, err
+}
+
+// launch starts the shim of an execution that is recorded already.
+func (s *Studio) launch(ctx context.Context, r *run, l Launch, authSock string) (Held, error) {
+	folder, err := s.p.Spools.Make(r.id)
+	if err != nil {
+		return nil, err
+	}
+	l.Folder, l.Socket = folder, s.p.Links.SocketOf(r.id)
+	if link, err := s.p.Links.Point(r.id, authSock); err != nil {
+		s.tell("linking the agent's socket", err)
+	} else if variable(l.Environment, "SSH_AUTH_SOCK") != "" {
+		l.Environment = setVariable(l.Environment, "SSH_AUTH_SOCK", link)
+	}
+	return s.p.Shims.Launch(ctx, l)
+}
+
+func setVariable(environment []string, name, value string) []string {
+	set := slices.Clone(environment)
+	for n, v := range set {
+		if strings.HasPrefix(v, name+"=") {
+			set[n] = name + "=" + value
+		}
+	}
+	return set
+}

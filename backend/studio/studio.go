@@ -1,0 +1,126 @@
+// Package studio holds the use cases: what a person, an agent or a script asks
+// of a home, one file each. It knows the world only by the ports it declares.
+//
+// Everything that happens becomes an event of the log, and what is shown is the
+// fold of those events. Two kinds of session write: those of operators, and one
+// for each execution, in which the core writes what the shim saw.
+package studio
+
+import (
+	"context"
+	"sync"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/object"
+)
+
+// Studio is one home at work. Its methods may be called from many goroutines.
+type Studio struct {
+	p             Ports
+	main          event.ID // the branch that every event lies on
+	human, system event.Actor
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	opening sync.Mutex // one session is opened at a time
+	naming  sync.Mutex // names are given one at a time, so that they stay unique
+
+	mu       sync.Mutex
+	fold     *object.Fold
+	applied  uint64        // arrivals below it are in the fold
+	news     chan struct{} // closed at the next change
+	sessions map[event.ID]*session
+	cut      bool // a power cut may have taken what earlier sessions had opened
+	floor    Frontier
+	runs     map[event.ID]*run
+	requests map[event.ID]*request
+	keys     map[event.ID]event.ID // a client's key to the request it stood for
+}
+
+// Open reads the log into objects and begins to look for the shims of all
+// executions that have not ended.
+func Open(ctx context.Context, p Ports) (*Studio, error) {
+	s, err := OpenForAudit(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.loadSessions(); err != nil {
+		return nil, err
+	}
+	if err := s.adoptAll(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// OpenForAudit reads the log into objects, and does nothing else: only reading
+// methods may be called.
+func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
+	genesis := p.Log.Genesis()
+	s := &Studio{p: p, main: event.Derived(genesis, "main"),
+		human:  event.Actor{ID: event.Derived(genesis, "human"), Kind: event.Human},
+		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
+		fold:   object.New(past{p}), news: make(chan struct{}), sessions: map[event.ID]*session{},
+		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, keys: map[event.ID]event.ID{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, s.catchUp()
+}
+
+// Close ends the following of shims and writes what is owed; programs run on.
+func (s *Studio) Close(context.Context) error {
+	s.cancel()
+	s.work.Wait()
+	return s.closeSessions()
+}
+
+// append makes an event durable and takes it into the objects.
+func (s *Studio) append(ctx context.Context, d event.Draft) (event.Event, error) {
+	e, err := s.p.Log.Append(ctx, d)
+	if err != nil {
+		return e, err
+	}
+	return e, s.catchUp()
+}
+
+// catchUp takes the durable events that the objects lack, in the log's order.
+func (s *Studio) catchUp() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.applied >= s.p.Log.Count() {
+		return nil
+	}
+	err := s.p.Log.Scan(s.applied, func(arrival uint64, e event.Event) error {
+		if _, err := s.fold.Apply(e); err != nil {
+			return err
+		}
+		s.remember(e)
+		s.applied = arrival + 1
+		return nil
+	})
+	s.changed()
+	return err
+}
+
+// changed wakes whoever waits for news. The caller holds mu.
+func (s *Studio) changed() {
+	close(s.news)
+	s.news = make(chan struct{})
+}
+
+// tell says something to whoever looks after the core, if it is a failure.
+func (s *Studio) tell(what string, err error) {
+	if err != nil {
+		s.p.Tell("error", what+": "+err.Error())
+	}
+}
+
+// encode makes a body. Its text is made valid first, so that it cannot fail.
+func encode(body any) []byte {
+	content, err := event.EncodeContent(body)
+	if err != nil {
+		panic(err) // a defect: every body here has valid text
+	}
+	return content
+}

@@ -1,0 +1,145 @@
+package studio
+
+import (
+	"context"
+	"time"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// TranscriptRequest is a part of an execution's stream.
+type TranscriptRequest struct {
+	From uint64
+	To   *uint64 // exclusive; nil for the end
+	// Follow goes on until the execution has ended.
+	Follow bool
+	// Timing asks for the recorded ranges with the first piece.
+	Timing bool
+}
+
+// Transcript calls each with the recorded bytes of a part, in order. All of
+// them are named by events before they are shown, so any may be cited. It
+// opens the execution. Reasons: range, execution_unknown.
+func (s *Studio) Transcript(ctx context.Context, c Caller, ref string, q TranscriptRequest, each func(Piece) error) error {
+	id, err := s.resolve(ref)
+	if err != nil {
+		return err
+	}
+	if q.To != nil && *q.To < q.From {
+		return fault.New(fault.InvalidArgument, "range", "the part ends before it begins", "give a later end")
+	}
+	t := &transcript{s: s, c: c, id: id, q: q, each: each}
+	return t.read(ctx)
+}
+
+type transcript struct {
+	s     *Studio
+	c     Caller
+	id    event.ID
+	q     TranscriptRequest
+	each  func(Piece) error
+	spool Spool
+	at    uint64
+}
+
+func (t *transcript) read(ctx context.Context) error {
+	if err := t.open(ctx); err != nil {
+		return err
+	}
+	if t.spool != nil {
+		defer t.spool.Close()
+	}
+	for {
+		news := t.s.newsNow()
+		x, _ := t.s.execution(t.id)
+		end, last := x.Output, x.State.Over() || !t.q.Follow
+		if t.q.To != nil && *t.q.To <= end {
+			end, last = *t.q.To, true
+		}
+		if err := t.show(end, last); err != nil || last {
+			return err
+		}
+		if err := t.s.await(ctx, news); err != nil {
+			return err
+		}
+	}
+}
+
+// open makes events of all that is there, keeps that the session was shown it,
+// and gives the first piece if timing was asked for.
+func (t *transcript) open(ctx context.Context) error {
+	if r, err := t.s.runOf(t.id); err == nil {
+		if _, err := r.reach(ctx); err == nil {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if !t.c.Session.IsZero() {
+		se, err := t.s.session(t.c.Session)
+		if err != nil {
+			return err
+		}
+		if err := t.s.opens(se, t.id, t.s.versionOf(t.id)); err != nil {
+			return err
+		}
+	}
+	t.at = t.q.From
+	spool, err := t.s.p.Spools.Open(t.id)
+	if err == nil {
+		t.spool = spool
+	} else if x, _ := t.s.execution(t.id); x.Output > 0 && !fault.Is(err, "spool_absent") {
+		return err
+	}
+	if !t.q.Timing {
+		return nil
+	}
+	ranges, err := t.s.rangesOf(t.id)
+	if err != nil {
+		return err
+	}
+	return t.each(Piece{Offset: t.at, Ranges: ranges})
+}
+
+// show gives the bytes from where it stands to end. What is named by events and
+// not here is told as missing.
+func (t *transcript) show(end uint64, last bool) error {
+	for t.at < end {
+		want := min(end-t.at, pieceBytes)
+		piece := Piece{Offset: t.at, Bytes: make([]byte, want)}
+		n := 0
+		if t.spool != nil {
+			n, _ = t.spool.ReadAt(piece.Bytes, int64(t.at)) // what cannot be read is missing, and said so
+		}
+		piece.Bytes = piece.Bytes[:n]
+		t.at += uint64(n)
+		if uint64(n) < want {
+			piece.Missing = end - t.at
+			t.at = end
+		}
+		if err := t.each(piece); err != nil {
+			return err
+		}
+	}
+	if !last {
+		return nil
+	}
+	read, err := t.s.served(t.c)
+	if err != nil {
+		return err
+	}
+	return t.each(Piece{Offset: t.at, Read: read})
+}
+
+// rangesOf lists what events name of an execution's stream.
+func (s *Studio) rangesOf(id event.ID) ([]OutputRange, error) {
+	var all []OutputRange
+	err := s.p.Log.Scan(0, func(_ uint64, e event.Event) error {
+		if e.Header.Type == event.ExecutionOutputType && len(e.Header.Affected) == 1 && e.Header.Affected[0] == id {
+			all = append(all, OutputRange{e.ID, e.Header.Facts.Range.From, e.Header.Facts.Range.To, time.Unix(0, e.Header.WallTime)})
+		}
+		return nil
+	})
+	return all, err
+}
