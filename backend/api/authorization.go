@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
@@ -24,6 +25,11 @@ func WithOwner(ctx context.Context) context.Context {
 	return context.WithValue(ctx, ownerKey{}, true)
 }
 
+func isOwner(ctx context.Context) bool {
+	owner, _ := ctx.Value(ownerKey{}).(bool)
+	return owner
+}
+
 // authorization refuses each call whose method names no class, and each whose
 // caller is less than the class asks for.
 type authorization struct{}
@@ -31,10 +37,10 @@ type authorization struct{}
 func (authorization) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		if err := admit(ctx, req.Spec(), req.Header().Get(SessionHeader)); err != nil {
-			return nil, toWire(err)
+			return nil, toWire(ctx, err)
 		}
 		resp, err := next(ctx, req)
-		return resp, toWire(err)
+		return resp, toWire(ctx, err)
 	}
 }
 
@@ -45,9 +51,9 @@ func (authorization) WrapStreamingClient(next connect.StreamingClientFunc) conne
 func (authorization) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		if err := admit(ctx, conn.Spec(), conn.RequestHeader().Get(SessionHeader)); err != nil {
-			return toWire(err)
+			return toWire(ctx, err)
 		}
-		return toWire(next(ctx, conn))
+		return toWire(ctx, next(ctx, conn))
 	}
 }
 
@@ -64,7 +70,7 @@ func admit(ctx context.Context, spec connect.Spec, session string) error {
 		}
 		return nil
 	case atelierv1.AuthorizationClass_AUTHORIZATION_CLASS_OWNER:
-		if owner, _ := ctx.Value(ownerKey{}).(bool); !owner {
+		if !isOwner(ctx) {
 			return fault.New(fault.PermissionDenied, "owner_only", "only the owner of the home may do this",
 				"use the command line on the machine of the core")
 		}
@@ -85,16 +91,47 @@ func classOf(method protoreflect.MethodDescriptor) atelierv1.AuthorizationClass 
 }
 
 // toWire gives an error the form of the wire: code, text and the Fault detail.
-func toWire(err error) error {
+func toWire(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	f := fault.Of(err)
-	wire := connect.NewError(connect.Code(f.Code), f)
-	detail, detailErr := connect.NewErrorDetail(&atelierv1.Fault{Code: f.Code.String(), Reason: f.Reason,
-		Message: f.Message, Mend: f.Mend, Details: f.Details})
-	if detailErr == nil { // else text that is no UTF-8: code and message still go
+	var known *fault.Error
+	var wire *connect.Error
+	switch ended := ctx.Err(); {
+	case errors.As(err, &known):
+	case errors.As(err, &wire): // of a stream that broke
+		return err
+	case ended != nil && errors.Is(err, ended):
+		known = endOf(ctx)
+	default:
+		known = fault.Of(err)
+	}
+	wire = connect.NewError(connect.Code(known.Code), errors.New(text(known.Error())))
+	if detail, err := connect.NewErrorDetail(faultMessage(known)); err == nil { // it is valid text by now
 		wire.AddDetail(detail)
 	}
 	return wire
+}
+
+// endOf says why a call was ended: the core stops, or the caller has left.
+func endOf(ctx context.Context) *fault.Error {
+	var why *fault.Error
+	switch {
+	case errors.As(context.Cause(ctx), &why):
+		return why
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fault.New(fault.DeadlineExceeded, "late", "the call took longer than its caller allowed", "allow it more time")
+	}
+	return fault.New(fault.Canceled, "canceled", "the caller has left", "call again")
+}
+
+func faultMessage(f *fault.Error) *atelierv1.Fault {
+	m := &atelierv1.Fault{Code: f.Code.String(), Reason: text(f.Reason), Message: text(f.Message), Mend: text(f.Mend)}
+	for name, value := range f.Details {
+		if m.Details == nil {
+			m.Details = map[string]string{}
+		}
+		m.Details[text(name)] = text(value)
+	}
+	return m
 }

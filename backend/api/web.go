@@ -1,0 +1,165 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"atelier.dev/atelier/backend/fault"
+)
+
+// web is one listener for browsers and scripts. It lets in who has opened its
+// printed address, and scripts with the bearer token; nothing switches that off.
+type web struct {
+	*Server
+	address string // http://127.0.0.1:7420/
+	hosts   []string
+	local   bool // it can be reached from this machine alone
+	link    *link
+	cookie  string // its name
+	http    *http.Server
+	end     context.CancelFunc
+	ended   chan struct{}
+	refused atomic.Uint64
+
+	mu     sync.Mutex
+	opened hash // of the cookie that the printed address was exchanged for
+}
+
+var errListenerEnded = fault.New(fault.Unavailable, "listener_ended", "the listener has ended", "see `atelier core logs`, and serve again")
+
+// openWeb listens where listen says, and else on the first free port of 127.0.0.1.
+func (s *Server) openWeb(listen string) (*web, error) {
+	l, host, err := listenTCP(listen)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.addWeb(l, host)
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	w.end = cancel
+	w.http = s.serve(ctx, bounded(l, webConns), w, func() { close(w.ended) })
+	s.o.Tell("info", "listening on "+w.address)
+	if !w.local {
+		s.o.Tell("warn", w.address+" can be reached from other machines, and nothing hides what is sent over it")
+	}
+	return w, nil
+}
+
+// addWeb makes room for a listener, or refuses one too many.
+func (s *Server) addWeb(l net.Listener, host string) (*web, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return nil, errStopping
+	case len(s.webs) >= listenersMax:
+		return nil, fault.New(fault.ResourceExhausted, "listeners_many", fmt.Sprintf("%d listeners are open already", listenersMax),
+			"end some with Ctrl-C, or all with `atelier core stop`")
+	}
+	link, err := newLink(s.o.Random, s.o.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.giveBearer(); err != nil {
+		return nil, err
+	}
+	bound := l.Addr().(*net.TCPAddr)
+	w := &web{Server: s, link: link, hosts: hostsOf(bound, host), local: bound.IP.IsLoopback(), ended: make(chan struct{}),
+		cookie: "atelier_" + strconv.Itoa(bound.Port)}
+	w.address = "http://" + w.hosts[0] + "/"
+	s.webs = append(s.webs, w)
+	return w, nil
+}
+
+// closeWeb ends a listener, its streams and what it let in.
+func (s *Server) closeWeb(w *web) {
+	s.mu.Lock()
+	s.webs = slices.DeleteFunc(s.webs, func(other *web) bool { return other == w })
+	s.mu.Unlock()
+	s.forgetBearer()
+	w.end()
+	ctx, cancel := context.WithTimeout(context.Background(), goneWait)
+	defer cancel()
+	s.shut(ctx, w.http)
+	s.o.Tell("info", "no longer listening on "+w.address)
+}
+
+func (s *Server) listening() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]string, len(s.webs))
+	for n, w := range s.webs {
+		all[n] = w.address
+	}
+	return all
+}
+
+// listenTCP opens host:port; host is as it was given. Without a host it is the
+// loopback: other machines are let in only when an address says so.
+func listenTCP(listen string) (net.Listener, string, error) {
+	if listen == "" {
+		return listenNext()
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil, "", fault.New(fault.InvalidArgument, "address_malformed", "\""+text(listen)+"\" is not host:port", "give for example 127.0.0.1:7420")
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, "", fault.Wrap(err, fault.FailedPrecondition, "address_taken", text(listen)+" is in use", "name another port, or none")
+	}
+	if err != nil {
+		return nil, "", fault.Wrap(err, fault.InvalidArgument, "cannot_listen", "cannot listen on "+text(listen), "name an address of this machine and a free port")
+	}
+	return l, host, nil
+}
+
+func listenNext() (net.Listener, string, error) {
+	var last error
+	for port := defaultPort; port <= defaultPort+portTries; port++ {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return l, "127.0.0.1", nil
+		}
+		last = err
+	}
+	return nil, "", fault.Wrap(last, fault.Unavailable, "cannot_listen", "no port from 7420 on is free", "name one with --listen 127.0.0.1:0")
+}
+
+// hostsOf lists what a browser may call a listener, the one to print first.
+func hostsOf(bound *net.TCPAddr, given string) []string {
+	var names []string
+	switch {
+	case bound.IP.IsUnspecified():
+		names = []string{"127.0.0.1", "localhost", "::1"}
+	case bound.IP.IsLoopback():
+		names = []string{given, "127.0.0.1", "localhost", "::1"}
+	default:
+		names = []string{given, bound.IP.String()}
+	}
+	port := strconv.Itoa(bound.Port)
+	var all []string
+	for _, name := range names {
+		all = append(all, net.JoinHostPort(name, port))
+	}
+	if bound.Port == 80 { // browsers leave it out
+		for _, name := range names {
+			all = append(all, name)
+		}
+	}
+	return all
+}

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/coder/websocket"
+
+	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// carryWebSocket moves one frame in each binary message, both ways. What goes
+// wrong before the first frame of the shim is told as the shim would tell it.
+func (s *Server) carryWebSocket(w http.ResponseWriter, r *http.Request) error {
+	page, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return nil // Accept has answered
+	}
+	defer page.CloseNow()
+	page.SetReadLimit(frameBytes)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	first, err := readFrame(ctx, page)
+	if err != nil {
+		return nil // the client has left, or was told by readFrame
+	}
+	shim, err := s.enter(ctx, first)
+	if err != nil {
+		tellRefused(ctx, page, err)
+		return nil
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer cancel() // ends the other direction
+		pour(ctx, page, shim)
+	}()
+	for {
+		frame, err := readFrame(ctx, page)
+		if err != nil {
+			break
+		}
+		if _, err := shim.Write(frame); err != nil {
+			break
+		}
+	}
+	cancel()
+	<-ended
+	return nil
+}
+
+// enter says HELLO to the shim that it leads to.
+func (s *Server) enter(ctx context.Context, first []byte) (*net.UnixConn, error) {
+	said, err := hello(first)
+	if err != nil {
+		return nil, err
+	}
+	shim, err := s.reach(ctx, said.Ticket)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := shim.Write(first); err != nil {
+		return nil, gone(err)
+	}
+	return shim, nil
+}
+
+var errNotAFrame = errors.New("a message is not one frame")
+
+// readFrame reads one message, which is one frame with its length word.
+func readFrame(ctx context.Context, page *websocket.Conn) ([]byte, error) {
+	kind, message, err := page.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if kind != websocket.MessageBinary || len(message) < 5 || binary.BigEndian.Uint32(message) != uint32(len(message)-4) {
+		page.Close(websocket.StatusProtocolError, errNotAFrame.Error())
+		return nil, errNotAFrame
+	}
+	return message, nil
+}
+
+// pour sends what the shim says, a frame a message, until one of the two ends.
+// A client that does not read holds it here, and nothing piles up.
+func pour(ctx context.Context, page *websocket.Conn, shim net.Conn) {
+	frames := attach.NewSplitter(make([]byte, relayBytes))
+	var message []byte
+	for {
+		n, err := shim.Read(frames.Space())
+		if err != nil {
+			page.Close(websocket.StatusNormalClosure, "the terminal's process has closed the connection")
+			return
+		}
+		frames.Filled(n)
+		err = eachFrame(frames, func(body []byte) error {
+			message = appendFrame(message[:0], body)
+			return page.Write(ctx, websocket.MessageBinary, message)
+		})
+		if err != nil {
+			return
+		}
+	}
+}
+
+// tellRefused says why there is no terminal, in a frame that the page knows.
+func tellRefused(ctx context.Context, page *websocket.Conn, err error) {
+	f := fault.Of(err)
+	refused := attach.Append(nil, attach.Refused{Code: f.Code.String(), Message: f.Message})
+	if page.Write(ctx, websocket.MessageBinary, refused) == nil {
+		page.Close(websocket.StatusPolicyViolation, f.Code.String())
+	}
+}
