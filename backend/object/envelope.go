@@ -68,8 +68,8 @@ func bornOf(e event.Event, kind Kind) Envelope {
 
 // after returns the envelope after one more event. Arrival puts an event after
 // all in its past, so what stands in the frontier is never after the event.
-func (n Envelope) after(e event.Event, past Past) Envelope {
-	front := slices.DeleteFunc(slices.Clone(n.Frontier), func(id event.ID) bool { return follows(past, e, id) })
+func (n Envelope) after(e event.Event, past *memory) Envelope {
+	front := slices.DeleteFunc(slices.Clone(n.Frontier), func(id event.ID) bool { return past.follows(e, id) })
 	at, _ := slices.BinarySearchFunc(front, e.ID, byID)
 	n.Frontier = slices.Insert(front, at, e.ID)
 	if t := wall(e); t.After(n.UpdatedAt) {

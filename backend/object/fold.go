@@ -9,7 +9,7 @@ import (
 
 // Fold holds the objects that the events applied so far make.
 type Fold struct {
-	past      Past
+	past      *memory
 	workspace event.ID // zero before genesis
 	main      event.ID
 	next      map[event.Chain]uint64 // the seq that each chain goes on with
@@ -22,13 +22,19 @@ type Fold struct {
 
 // New returns an empty fold. It asks past about the events applied to it.
 func New(past Past) *Fold {
-	return &Fold{past: past, next: map[event.Chain]uint64{}, objects: map[event.ID]Object{}, judged: map[event.ID]Judgement{},
-		index: newIndex(), calls: calls{made: map[event.ID][]call{}, replaced: map[event.ID]string{}}}
+	return &Fold{past: &memory{past: past}, next: map[event.Chain]uint64{}, objects: map[event.ID]Object{}, judged: map[event.ID]Judgement{},
+		index: newIndex(), calls: newCalls()}
 }
 
-// A rule judges an event of its type. It gives the event its effect, or refuses
-// it and changes nothing.
-type rule func(*Fold, event.Event) *fault.Error
+// effect is what an event does: the new values of objects, and a new name.
+type effect struct {
+	objects []Object
+	naming  *naming
+}
+
+// A rule judges an event of its type. It returns the event's effect or refuses
+// it, and changes nothing itself.
+type rule func(*Fold, event.Event) (effect, *fault.Error)
 
 var rules = map[event.Type]rule{
 	event.WorkspaceCreatedType:        founded,
@@ -50,24 +56,41 @@ var rules = map[event.Type]rule{
 }
 
 // Apply judges an event that the log took and gives it its effect. An error is
-// no verdict but a breach of the caller's duties (see the package), and changes
-// nothing. Reasons: genesis_first, workspace_foreign, out_of_order.
+// no verdict, and changes nothing: the caller broke its duties (see the package),
+// or past failed, whose error is returned as it is. Reasons: genesis_first,
+// workspace_foreign, out_of_order.
 func (f *Fold) Apply(e event.Event) (Judgement, error) {
 	if err := f.inOrder(e); err != nil {
 		return Judgement{}, err
 	}
-	f.next[chainOf(e)]++
-	j := Judgement{Verdict: Valid}
-	if f.opaque(e) {
-		j.Verdict = Opaque
-		f.cloud(e)
-	} else if why := rules[e.Header.Type](f, e); why != nil {
-		j = Judgement{Void, why}
+	j, does := f.judge(e)
+	if err := f.past.failed; err != nil {
+		f.past.failed = nil
+		return Judgement{}, err
 	}
+	f.next[chainOf(e)]++
 	if j.Verdict != Valid {
 		f.judged[e.ID] = j
 	}
+	if e.Header.Type == event.WorkspaceCreatedType {
+		f.workspace, f.main = e.ID, event.Derived(e.ID, "main")
+	}
+	for _, o := range does.objects {
+		f.put(o)
+	}
+	f.calls.take(does.naming)
 	return j, nil
+}
+
+func (f *Fold) judge(e event.Event) (Judgement, effect) {
+	if f.opaque(e) {
+		return Judgement{Verdict: Opaque}, f.cloud(e)
+	}
+	does, why := rules[e.Header.Type](f, e)
+	if why != nil {
+		return Judgement{Void, why}, effect{}
+	}
+	return Judgement{Verdict: Valid}, does
 }
 
 // Judgement returns what Apply said of an event that was applied.
@@ -106,16 +129,16 @@ func disorder(reason, message string) error {
 
 // cloud marks what an opaque event affects as not fully understood. An object
 // that is not in the event's past is left alone, however early it arrived.
-func (f *Fold) cloud(e event.Event) {
+func (f *Fold) cloud(e event.Event) effect {
+	var does effect
 	for _, id := range e.Header.Affected {
-		o, known := f.objects[id]
-		if !known || !f.knew(e, o) {
-			continue
+		if o, known := f.objects[id]; known && f.knew(e, o) {
+			n := o.Head().after(e, f.past)
+			n.Metadata.NotUnderstood = true
+			does.objects = append(does.objects, o.headed(n))
 		}
-		n := o.Head().after(e, f.past)
-		n.Metadata.NotUnderstood = true
-		f.objects[id] = o.headed(n)
 	}
+	return does
 }
 
 // knew reports whether what made an object lies in an event's past. Genesis
@@ -125,7 +148,7 @@ func (f *Fold) knew(e event.Event, o Object) bool {
 	n := o.Head()
 	return n.CreatedBy == event.Actor{} ||
 		slices.ContainsFunc(n.Frontier, func(id event.ID) bool { return slices.Contains(e.Header.Parents, id) }) ||
-		follows(f.past, e, n.ID)
+		f.past.follows(e, n.ID)
 }
 
 // affected returns the one execution that an event names, if the event's author
@@ -153,14 +176,23 @@ func makesOnly(e event.Event) *fault.Error {
 	return nil
 }
 
-// add takes a new object in.
-func (f *Fold) add(o Object) {
+// put takes in a new object, or the new value of one.
+func (f *Fold) put(o Object) {
 	n := o.Head()
+	old, known := f.objects[n.ID]
 	f.objects[n.ID] = o
-	f.index.add(n.ID, o.Names())
-	if n.Kind != KindExecution {
+	if known {
+		f.index.rename(n.ID, old.Names(), o.Names())
 		return
 	}
+	f.index.add(n.ID, o.Names())
+	if n.Kind == KindExecution {
+		f.enlist(n)
+	}
+}
+
+// enlist puts an execution in its place in the order of creation.
+func (f *Fold) enlist(n Envelope) {
 	at, _ := slices.BinarySearchFunc(f.order, n, func(id event.ID, n Envelope) int {
 		if c := f.objects[id].Head().CreatedAt.Compare(n.CreatedAt); c != 0 {
 			return c
@@ -168,11 +200,4 @@ func (f *Fold) add(o Object) {
 		return byID(id, n.ID)
 	})
 	f.order = slices.Insert(f.order, at, n.ID)
-}
-
-// renew puts the value of an execution after an event in place of the one before.
-func (f *Fold) renew(x *Execution, e event.Event) {
-	x.Envelope = x.Envelope.after(e, f.past)
-	f.index.rename(x.ID, f.objects[x.ID].Names(), x.Names())
-	f.objects[x.ID] = x
 }

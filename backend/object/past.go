@@ -4,23 +4,38 @@ import (
 	"bytes"
 	"slices"
 
+	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 )
 
-// Past answers what lies in the causal past of what. It is asked about events
-// that were applied already, and about nothing else.
+// Past answers how two events stand to each other. It is asked about events that
+// were applied already, and about nothing else. *causal.Index is one.
 type Past interface {
-	// Before reports whether a lies in the causal past of b. An event does not
-	// lie in its own.
-	Before(a, b event.ID) bool
+	Relate(a, b event.ID) (causal.Relation, error)
+}
+
+// memory is a Past that remembers whether it failed. Nothing that was computed
+// since then may have an effect.
+type memory struct {
+	past   Past
+	failed error
 }
 
 // follows reports whether id lies in the causal past of e. Only e's parents are
 // asked for, so that e itself need not be known to past yet.
-func follows(past Past, e event.Event, id event.ID) bool {
+func (m *memory) follows(e event.Event, id event.ID) bool {
 	parents := e.Header.Parents
 	return slices.Contains(parents, id) ||
-		slices.ContainsFunc(parents, func(p event.ID) bool { return past.Before(id, p) })
+		slices.ContainsFunc(parents, func(p event.ID) bool { return m.before(id, p) })
+}
+
+func (m *memory) before(a, b event.ID) bool {
+	if m.failed != nil {
+		return false
+	}
+	r, err := m.past.Relate(a, b)
+	m.failed = err
+	return r == causal.Before
 }
 
 func byID(a, b event.ID) int { return bytes.Compare(a[:], b[:]) }

@@ -56,11 +56,15 @@ func (r Register[T]) Default() Written[T] {
 func (r Register[T]) Provisional() bool { return len(r.standing) > 1 }
 
 // write returns the register after e wrote value.
-func (r Register[T]) write(e event.Event, past Past, value T, c Content) Register[T] {
-	w := Written[T]{value, c, e.ID, e.Header.Actor, e.Header.Lamport, wall(e)}
-	standing := slices.DeleteFunc(slices.Clone(r.standing), func(old Written[T]) bool { return follows(past, e, old.Event) })
+func (r Register[T]) write(e event.Event, past *memory, value T, c Content) Register[T] {
+	w := writtenBy(e, value, c)
+	standing := slices.DeleteFunc(slices.Clone(r.standing), func(old Written[T]) bool { return past.follows(e, old.Event) })
 	at, _ := slices.BinarySearchFunc(standing, w, newestFirst[T])
 	return Register[T]{slices.Insert(standing, at, w)}
+}
+
+func writtenBy[T any](e event.Event, value T, c Content) Written[T] {
+	return Written[T]{value, c, e.ID, e.Header.Actor, e.Header.Lamport, wall(e)}
 }
 
 func newestFirst[T any](a, b Written[T]) int {

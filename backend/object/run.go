@@ -10,43 +10,46 @@ import (
 )
 
 // started makes an execution: its home is the chain that the event lies on.
-func started(f *Fold, e event.Event) *fault.Error {
+func started(f *Fold, e event.Event) (effect, *fault.Error) {
 	facts := e.Header.Facts
 	if State(facts.State) != Starting {
-		return void("state_stated", fmt.Sprintf("the event states %q, and an execution begins %s", facts.State, Starting), "state the state after the event")
+		return effect{}, void("state_stated", fmt.Sprintf("the event states %q, and an execution begins %s", facts.State, Starting), "state the state after the event")
 	}
 	if err := makesOnly(e); err != nil {
-		return err
+		return effect{}, err
 	}
 	if err := writesName(e); err != nil {
-		return err
+		return effect{}, err
 	}
 	body, c := contentOf[event.ExecutionStarted](e)
 	x := &Execution{Envelope: bornOf(e, KindExecution), Session: e.Header.Session, Home: e.Header.Replica,
 		Launch: launchOf(body, c), State: Starting}
-	x.Name = f.called(x.ID, x.Name, e, body.Name, c)
+	var n *naming
+	x.Name, n = f.called(x.ID, x.Name, e, body.Name, c)
 	if facts.Turn != nil {
 		x.Turn = *facts.Turn
 	}
-	sized(x, e)
-	f.add(x)
-	return nil
+	if facts.Size != nil {
+		x.Size = *facts.Size
+	}
+	return effect{[]Object{x}, n}, nil
 }
 
 // renamed writes the one causal field; any replica may.
-func renamed(f *Fold, e event.Event) *fault.Error {
+func renamed(f *Fold, e event.Event) (effect, *fault.Error) {
 	old, err := f.affected(e)
 	if err != nil {
-		return err
+		return effect{}, err
 	}
 	if err := writesName(e); err != nil {
-		return err
+		return effect{}, err
 	}
 	x := *old
 	body, c := contentOf[event.ExecutionRenamed](e)
-	x.Name = f.called(x.ID, old.Name, e, body.Name, c)
-	f.renew(&x, e)
-	return nil
+	var n *naming
+	x.Name, n = f.called(x.ID, old.Name, e, body.Name, c)
+	x.Envelope = old.after(e, f.past)
+	return effect{[]Object{&x}, n}, nil
 }
 
 func writesName(e event.Event) *fault.Error {
@@ -58,22 +61,22 @@ func writesName(e event.Event) *fault.Error {
 
 // ran applies what the home replica records about an execution: all facts that
 // the event states, or none of them.
-func ran(f *Fold, e event.Event) *fault.Error {
+func ran(f *Fold, e event.Event) (effect, *fault.Error) {
 	old, err := f.affected(e)
 	if err != nil {
-		return err
+		return effect{}, err
 	}
 	if e.Header.Replica != old.Home {
-		return void("not_home", "only the replica that runs an execution records what happens to it", "ask its home")
+		return effect{}, void("not_home", "only the replica that runs an execution records what happens to it", "ask its home")
 	}
 	x := *old
 	for _, step := range []func(*Execution, event.Event) *fault.Error{moved, noted, turned, wrote, typed, operated, ended, sized} {
 		if err := step(&x, e); err != nil {
-			return err
+			return effect{}, err
 		}
 	}
-	f.renew(&x, e)
-	return nil
+	x.Envelope = old.after(e, f.past)
+	return effect{objects: []Object{&x}}, nil
 }
 
 func sized(x *Execution, e event.Event) *fault.Error {
@@ -92,8 +95,7 @@ func noted(x *Execution, e event.Event) *fault.Error {
 	if x.LastNote != nil && *note < *x.LastNote {
 		return void("note_order", fmt.Sprintf("note %d is accounted for already, up to %d", *note, *x.LastNote), "go on after the last note")
 	}
-	n := *note
-	x.LastNote = &n
+	x.LastNote = note
 	return nil
 }
 
@@ -150,8 +152,7 @@ func ended(x *Execution, e event.Event) *fault.Error {
 		if exit == nil {
 			return void("exit_missing", "execution.exited states no status or signal", "state how the program ended")
 		}
-		how := *exit
-		x.Exit = &how
+		x.Exit = exit
 	}
 	switch e.Header.Type {
 	case event.ExecutionRunningType, event.ExecutionRecoveredType:

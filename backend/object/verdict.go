@@ -23,7 +23,7 @@ func (v Verdict) String() string {
 // Judgement is a verdict with what a void event is refused for.
 type Judgement struct {
 	Verdict Verdict
-	Why     *fault.Error // nil unless void
+	Why     error // a fault; nil unless void
 }
 
 func void(reason, message, mend string) *fault.Error {

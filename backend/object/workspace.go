@@ -56,30 +56,27 @@ func (s *Session) Names() []string { return nil }
 func (s *Session) headed(n Envelope) Object { c := *s; c.Envelope = n; return &c }
 
 // founded takes genesis: the workspace, its first human and its system actor.
-func founded(f *Fold, e event.Event) *fault.Error {
-	f.workspace, f.main = e.ID, event.Derived(e.ID, "main")
+func founded(f *Fold, e event.Event) (effect, *fault.Error) {
 	body, c := contentOf[event.WorkspaceCreated](e)
-	first := func(name string) Register[string] { return Register[string]{}.write(e, f.past, name, c) }
-	f.add(&Workspace{bornOf(e, KindWorkspace), first(body.Workspace), first(body.Device)})
-	f.enrol(e, "human", event.Human, first(body.Human))
-	f.enrol(e, "system", event.Service, Register[string]{}.write(e, f.past, SystemName, Read))
-	return nil
+	first := func(name string, c Content) Register[string] { return Register[string]{}.write(e, f.past, name, c) }
+	return effect{objects: []Object{
+		&Workspace{bornOf(e, KindWorkspace), first(body.Workspace, c), first(body.Device, c)},
+		enrolled(e, "human", event.Human, first(body.Human, c)),
+		enrolled(e, "system", event.Service, first(SystemName, Read)),
+	}}, nil
 }
 
-func (f *Fold) enrol(e event.Event, derived string, kind event.ActorKind, name Register[string]) {
+func enrolled(e event.Event, derived string, kind event.ActorKind, name Register[string]) *Actor {
 	a := &Actor{bornOf(e, KindActor), kind, name}
 	a.ID = event.Derived(e.ID, derived)
-	f.add(a)
+	return a
 }
 
-func opened(f *Fold, e event.Event) *fault.Error {
-	if err := makesOnly(e); err != nil {
-		return err
-	}
+func opened(_ *Fold, e event.Event) (effect, *fault.Error) {
 	body, c := contentOf[event.SessionOpened](e)
-	f.add(&Session{bornOf(e, KindSession), e.Header.Actor, e.Header.Surface, Text{body.Label, c}, Text{body.After, c}})
-	return nil
+	s := &Session{bornOf(e, KindSession), e.Header.Actor, e.Header.Surface, Text{body.Label, c}, Text{body.After, c}}
+	return effect{objects: []Object{s}}, makesOnly(e)
 }
 
 // joined orders what was concurrent, and makes nothing.
-func joined(_ *Fold, e event.Event) *fault.Error { return makesOnly(e) }
+func joined(_ *Fold, e event.Event) (effect, *fault.Error) { return effect{}, makesOnly(e) }

@@ -7,23 +7,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 	"atelier.dev/atelier/backend/object"
 )
-
-// past answers what lies before what from the log.
-type past struct{ p Ports }
-
-// Before reports whether a lies in the causal past of b.
-func (p past) Before(a, b event.ID) bool {
-	relation, err := p.p.Log.Relate(a, b)
-	if err != nil {
-		p.p.Tell("error", "asking what came before: "+err.Error())
-	}
-	return err == nil && relation == causal.Before
-}
 
 // execution returns an execution as the objects have it.
 func (s *Studio) execution(id event.ID) (*object.Execution, bool) {

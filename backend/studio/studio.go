@@ -62,7 +62,7 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 	s := &Studio{p: p, main: event.Derived(genesis, "main"),
 		human:  event.Actor{ID: event.Derived(genesis, "human"), Kind: event.Human},
 		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
-		fold:   object.New(past{p}), news: make(chan struct{}), sessions: map[event.ID]*session{},
+		fold:   object.New(p.Log), news: make(chan struct{}), sessions: map[event.ID]*session{},
 		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, keys: map[event.ID]event.ID{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, s.catchUp()

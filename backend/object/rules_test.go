@@ -1,0 +1,721 @@
+package object
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+func TestRule01_DutiesOfTheCaller(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	w.next(event.ExecutionRunningType, x, x, state(Running))
+	foreign := newWorld(t)
+	foreign.clock++
+	stranger := foreign.write(home, event.SessionOpenedType, nil, event.SessionOpened{}, func(h *event.Header) { h.Workspace = event.ID{7} })
+
+	f := New(w)
+	refused := func(e event.Event, reason string) {
+		t.Helper()
+		if _, err := f.Apply(e); !fault.Is(err, reason) {
+			t.Errorf("want %s, got %v", reason, err)
+		}
+	}
+	take := func(e event.Event) {
+		t.Helper()
+		if _, err := f.Apply(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(w.events[1], "genesis_first")
+	take(w.events[0])
+	refused(w.events[0], "genesis_first")
+	refused(stranger, "workspace_foreign")
+	refused(w.events[2], "out_of_order")
+	if len(f.Executions()) != 0 {
+		t.Error("a breach had an effect")
+	}
+	take(w.events[1])
+	refused(w.events[1], "out_of_order")
+	take(w.events[2])
+}
+
+func TestRule03_VoidHasNoEffect(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	before := w.execution(w.fold(), x)
+	bad := w.next(event.ExecutionRecoveredType, x, x, state(Running), size(1, 1), note(9))
+	f := w.fold()
+	w.want(f, bad, "illegal_transition")
+	if after := w.execution(f, x); !reflect.DeepEqual(before, after) {
+		t.Errorf("a void event changed %+v to %+v", before, after)
+	}
+	good := w.next(event.ExecutionRunningType, x, bad, state(Running))
+	f = w.fold()
+	w.want(f, good, "")
+	if got := f.Version(x.ID); !slices.Equal(got, []event.ID{good.ID}) {
+		t.Error("the version is", got)
+	}
+	// An execution whose start is void is none.
+	never := w.start("never", state(Running))
+	child := w.next(event.ExecutionRunningType, never, never, state(Running))
+	f = w.fold()
+	w.want(f, never, "state_stated")
+	w.want(f, child, "object_unknown")
+}
+
+func TestRule04_OpaqueIsMarked(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	y := w.start("other")
+	later := w.write(home, "execution.teleported", []event.ID{x.ID}, event.Remark{}, func(h *event.Header) {
+		h.Affected = slices.SortedFunc(slices.Values([]event.ID{x.ID, y.ID}), byID)
+	})
+	draft := w.next(event.ExecutionRunningType, x, later, state(Running), func(h *event.Header) { h.Branch = event.ID{5} })
+	f := w.fold()
+	for _, e := range []event.Event{later, draft} {
+		if j := f.Judgement(e.ID); j.Verdict != Opaque || j.Why != nil {
+			t.Errorf("%s is %v", e.Header.Type, j.Verdict)
+		}
+	}
+	if got := w.execution(f, x); !got.Metadata.NotUnderstood || !slices.Equal(got.Frontier, []event.ID{draft.ID}) || got.State != Starting {
+		t.Errorf("%+v", got)
+	}
+	if got := w.execution(f, y); got.Metadata.NotUnderstood || !slices.Equal(got.Frontier, []event.ID{y.ID}) {
+		t.Error("an event without the object in its past marks it")
+	}
+}
+
+func TestRule05_NoRuleReadsABody(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	run := w.next(event.ExecutionRunningType, x, x, state(Running))
+	name := w.next(event.ExecutionRenamedType, x, run)
+	held := w.write(home, event.ExecutionSuspendedType, []event.ID{name.ID}, event.Remark{Why: "the disk is full"}, about(x.ID), state(Suspended))
+	full := w.execution(w.fold(), x)
+	if full.Names()[0] != "renamed" || full.Reason.Value != "the disk is full" || full.Launch.Argv[1] != "all" || full.Launch.Isolation != "none" {
+		t.Fatalf("the control does not read bodies: %+v", full)
+	}
+	for what, body := range map[Content][]byte{Absent: nil, IllFormed: append(make([]byte, 16), 0xff)} {
+		events := slices.Clone(w.events)
+		for i := range events {
+			events[i].Body = body
+		}
+		f := w.foldOf(events)
+		got := w.execution(f, x)
+		if got.State != Suspended || !slices.Equal(got.Frontier, full.Frontier) || f.Judgement(held.ID).Verdict != Valid {
+			t.Errorf("content %d: %+v", what, got)
+		}
+		w := got.Name.Default()
+		if w.Content != what || w.Value != "" || got.Reason != (Text{"", what}) || !reflect.DeepEqual(got.Launch, Launch{Content: what}) {
+			t.Errorf("content %d is not marked: %+v", what, got)
+		}
+		if f.Name(x.ID) != "" || f.NameInUse("build") {
+			t.Error("a name came from nowhere")
+		}
+	}
+}
+
+func TestRule06_Envelope(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	w.next(event.ExecutionRunningType, x, x, state(Running), func(h *event.Header) { h.WallTime = 9_000_000_000 })
+	w.next(event.ExecutionResizedType, x, w.events[2], size(1, 2), func(h *event.Header) { h.WallTime = 5 })
+	n := w.execution(w.fold(), x).Head()
+	n.Frontier = nil
+	want := Envelope{ID: x.ID, SchemaVersion: 1, Kind: KindExecution, Lifecycle: Committed, CreatedAt: time.Unix(0, x.Header.WallTime).UTC(),
+		UpdatedAt: time.Unix(9, 0).UTC(), CreatedBy: w.anna}
+	if !reflect.DeepEqual(n, want) {
+		t.Errorf("%+v\nwant %+v", n, want)
+	}
+	if k, known := w.fold().Kind(x.ID); k != KindExecution || !known {
+		t.Error(k, known)
+	}
+	if _, known := w.fold().Kind(event.ID{1}); known {
+		t.Error("an unknown object has a kind")
+	}
+}
+
+func TestRule07_VersionIsTheMaximalEvents(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	a := w.next(event.ExecutionRunningType, x, x, state(Running))
+	b := w.write(other, event.ExecutionRenamedType, []event.ID{x.ID}, event.ExecutionRenamed{Name: "b"}, about(x.ID))
+	want := slices.SortedFunc(slices.Values([]event.ID{a.ID, b.ID}), byID)
+	if got := w.fold().Version(x.ID); !slices.Equal(got, want) {
+		t.Error("concurrent:", got)
+	}
+	c := w.write(home, event.ExecutionOutputType, want, event.Remark{}, about(x.ID), bytesOf(0, 5))
+	if got := w.fold().Version(x.ID); !slices.Equal(got, []event.ID{c.ID}) {
+		t.Error("joined:", got)
+	}
+	if w.fold().Version(event.ID{1}) != nil {
+		t.Error("an unknown object has a version")
+	}
+}
+
+func TestRule08_RegisterKeepsConcurrentValues(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	name := func(chain event.Chain, name string, parents ...event.ID) event.Event {
+		return w.write(chain, event.ExecutionRenamedType, parents, event.ExecutionRenamed{Name: name}, about(x.ID))
+	}
+	a := name(home, "a", x.ID)
+	b := name(other, "b", x.ID)
+	r := w.execution(w.fold(), x).Name
+	first := a
+	if byID(b.ID, a.ID) > 0 {
+		first = b
+	}
+	if len(r.Values()) != 2 || !r.Provisional() || r.Default().Event != first.ID {
+		t.Errorf("of two with one lamport the higher id is the default: %+v", r)
+	}
+	if v := r.Default(); v.Actor != w.anna || v.Lamport != 2 || v.At.IsZero() {
+		t.Errorf("it is not said who and when: %+v", v)
+	}
+	// c replaces a alone, and comes first by its lamport.
+	c := name(home, "c", a.ID)
+	r = w.execution(w.fold(), x).Name
+	if got := textsOf(r); !slices.Equal(got, []string{"c", "b"}) {
+		t.Error("standing are", got)
+	}
+	name(home, "d", slices.SortedFunc(slices.Values([]event.ID{b.ID, c.ID}), byID)...)
+	r = w.execution(w.fold(), x).Name
+	if got := textsOf(r); !slices.Equal(got, []string{"d"}) || r.Provisional() {
+		t.Error("what has seen all does not settle it:", got)
+	}
+	if none := (Register[int]{}); none.Provisional() || none.Default() != (Written[int]{}) {
+		t.Error("an empty register has a value")
+	}
+}
+
+func TestRule09_GenesisMakesTheFirst(t *testing.T) {
+	w := newWorld(t)
+	f := w.fold()
+	space, known := f.Workspace()
+	if !known || space.ID != w.genesis || space.Names()[0] != "Home" || space.Device.Default().Value != "laptop" {
+		t.Errorf("%+v", space)
+	}
+	anna, _ := f.Actor(w.anna.ID)
+	core, _ := f.Actor(w.core.ID)
+	if anna.ActorKind != event.Human || f.Name(anna.ID) != "anna" || core.ActorKind != event.Service || f.Name(core.ID) != SystemName {
+		t.Errorf("%+v, %+v", anna, core)
+	}
+	if _, known := New(w).Workspace(); known {
+		t.Error("there is a workspace before genesis")
+	}
+}
+
+func TestRule10_Sessions(t *testing.T) {
+	w := newWorld(t)
+	s := w.write(home, event.SessionOpenedType, nil, event.SessionOpened{Label: "Firefox", After: "a power cut"}, func(h *event.Header) { h.Surface = event.SurfaceWeb })
+	w.write(home, event.SessionJoinedType, []event.ID{s.ID}, event.Remark{}, session(s.ID))
+	bad := w.write(home, event.SessionOpenedType, []event.ID{s.ID}, event.SessionOpened{}, about(s.ID))
+	worse := w.write(home, event.SessionJoinedType, []event.ID{s.ID}, event.Remark{}, session(s.ID), about(s.ID))
+	f := w.fold()
+	got, known := f.Session(s.ID)
+	if !known || got.Actor != w.anna || got.Surface != event.SurfaceWeb || got.Label.Value != "Firefox" || got.After.Value != "a power cut" {
+		t.Errorf("%+v", got)
+	}
+	if f.ActorOf(s.ID) != w.anna.ID || !f.ActorOf(bad.ID).IsZero() {
+		t.Error("a session's actor is wrong")
+	}
+	w.want(f, bad, "object_count")
+	w.want(f, worse, "object_count")
+}
+
+func TestRule11_Birth(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build", session(event.ID{3}), size(80, 24), turn(4, w.anna.ID, event.ID{3}))
+	f := w.fold()
+	w.want(f, x, "")
+	got := w.execution(f, x)
+	if got.State != Starting || got.Home != home || got.Session != (event.ID{3}) || got.CreatedBy != w.anna || got.Size != (event.Size{Cols: 80, Rows: 24}) || got.Turn.Epoch != 4 {
+		t.Errorf("%+v", got)
+	}
+	if want := (Launch{Argv: []string{"make", "all"}, Program: "/usr/bin/make", Folder: "/src", Environment: []string{"HOME", "PATH"}, Isolation: "none"}); !reflect.DeepEqual(got.Launch, want) {
+		t.Errorf("%+v", got.Launch)
+	}
+	two := w.start("two", about(x.ID))
+	silent := w.start("silent", state(""))
+	f = w.fold()
+	w.want(f, two, "object_count")
+	w.want(f, silent, "state_stated")
+}
+
+func TestRule12_OneExecutionInThePast(t *testing.T) {
+	w := newWorld(t)
+	x, y := w.start("x"), w.start("y")
+	s := w.write(home, event.SessionOpenedType, nil, event.SessionOpened{})
+	both := slices.SortedFunc(slices.Values([]event.ID{x.ID, y.ID}), byID)
+	none := w.next(event.ExecutionResizedType, x, x, func(h *event.Header) { h.Affected = nil })
+	two := w.next(event.ExecutionResizedType, x, x, func(h *event.Header) { h.Affected = both })
+	unseen := w.next(event.ExecutionResizedType, y, x)
+	kind := w.next(event.ExecutionRenamedType, s, s)
+	person := w.next(event.ExecutionRenamedType, s, s, about(w.anna.ID))
+	far := w.next(event.ExecutionResizedType, x, two) // x lies behind another event
+	f := w.fold()
+	w.want(f, none, "object_count")
+	w.want(f, two, "object_count")
+	w.want(f, unseen, "object_unknown")
+	w.want(f, kind, "object_kind")
+	w.want(f, person, "object_kind")
+	w.want(f, far, "")
+}
+
+func TestRule13_HomeRecordsAllButTheName(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build", func(h *event.Header) { h.Facts.Fields = []string{"name"} })
+	name := w.write(other, event.ExecutionRenamedType, []event.ID{x.ID}, event.ExecutionRenamed{Name: "far"}, about(x.ID), func(h *event.Header) { h.Facts.Fields = []string{"name"} })
+	title := w.write(other, event.ExecutionRenamedType, []event.ID{x.ID}, event.ExecutionRenamed{Name: "far"}, about(x.ID), func(h *event.Header) { h.Facts.Fields = []string{"title"} })
+	wrong := w.start("wrong", func(h *event.Header) { h.Facts.Fields = []string{"title"} })
+	var away []event.Event
+	for _, row := range transitions {
+		if row.event == event.ExecutionRenamedType {
+			continue
+		}
+		away = append(away, w.write(other, row.event, []event.ID{x.ID}, event.Remark{}, about(x.ID), full(row.event, w.anna.ID), state(row.to)))
+	}
+	f := w.fold()
+	w.want(f, x, "")
+	w.want(f, name, "")
+	w.want(f, title, "fields")
+	w.want(f, wrong, "fields")
+	for _, e := range away {
+		w.want(f, e, "not_home")
+	}
+	if got := w.execution(f, x); got.Names()[0] != "far" || got.State != Starting {
+		t.Errorf("%+v", got)
+	}
+}
+
+// full gives an event of a type the facts without which it would be refused.
+func full(t event.Type, driver event.ID) change {
+	return func(h *event.Header) {
+		switch t {
+		case event.ExecutionAttachedType, event.ExecutionDetachedType:
+			operator(h.Session)(h)
+		case event.ExecutionControlChangedType:
+			turn(1, driver, h.Session)(h)
+		case event.ExecutionOutputType:
+			bytesOf(0, 5)(h)
+		case event.ExecutionExitedType:
+			exit(0, 0)(h)
+		}
+	}
+}
+
+// into writes an execution that is in a state, with one operator if it lives.
+func (w *world) into(s State) (x, last event.Event) {
+	x = w.start("build")
+	last = w.next(event.ExecutionAttachedType, x, x, operator(event.ID{1}))
+	step := func(t event.Type, s State) { last = w.next(t, x, last, full(t, w.anna.ID), state(s)) }
+	switch s {
+	case Running:
+		step(event.ExecutionRunningType, Running)
+	case Suspended:
+		step(event.ExecutionRunningType, Running)
+		step(event.ExecutionSuspendedType, Suspended)
+	case Exited:
+		step(event.ExecutionExitedType, Exited)
+	case Lost:
+		step(event.ExecutionLostType, Lost)
+	}
+	return x, last
+}
+
+// tableOf reads the table of SPEC.md: by type and state what the state is after.
+func tableOf(t *testing.T) map[event.Type]map[State]State {
+	spec, err := os.ReadFile("SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := map[event.Type]map[State]State{}
+	for _, line := range strings.Split(string(spec), "\n") {
+		if !strings.HasPrefix(line, "| `execution.") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for _, word := range regexp.MustCompile("`([a-z_.]+)`").FindAllStringSubmatch(cells[0], -1) {
+			row := map[State]State{}
+			for i, from := range every {
+				if to := State(strings.TrimSpace(cells[i+1])); to != "" {
+					row[from] = to
+				}
+			}
+			table[event.Type("execution."+strings.TrimPrefix(word[1], "execution."))] = row
+		}
+	}
+	return table
+}
+
+func TestRule14_StatesAsInTheTable(t *testing.T) {
+	table := tableOf(t)
+	if len(table) != len(transitions) {
+		t.Fatalf("SPEC.md has %d types, the code %d", len(table), len(transitions))
+	}
+	for _, row := range transitions {
+		for _, from := range every {
+			w := newWorld(t)
+			x, last := w.into(from)
+			to, legal := table[row.event][from]
+			stated := to
+			if to == "stays" {
+				to, stated = from, ""
+			}
+			e := w.next(row.event, x, last, full(row.event, w.anna.ID), state(stated))
+			f := w.fold()
+			if legal {
+				w.want(f, e, "")
+			} else {
+				to = from
+				w.want(f, e, "illegal_transition")
+			}
+			if got := w.execution(f, x).State; got != to {
+				t.Errorf("%s leads from %s to %s, not to %s", row.event, from, got, to)
+			}
+			if Legal(row.event, from) != legal {
+				t.Errorf("%s in %s: Legal says %v", row.event, from, !legal)
+			}
+		}
+	}
+	w := newWorld(t)
+	x, last := w.into(Suspended)
+	silent := w.next(event.ExecutionRecoveredType, x, last)
+	liar := w.next(event.ExecutionRecoveredType, x, last, state(Suspended))
+	aside := w.next(event.ExecutionResizedType, x, last, state(Running))
+	fine := w.next(event.ExecutionResizedType, x, last, state(Suspended))
+	again := w.next(event.ExecutionRunningType, x, last, state(Running))
+	f := w.fold()
+	for _, e := range []event.Event{silent, liar, aside} {
+		w.want(f, e, "state_stated")
+	}
+	w.want(f, fine, "")
+	why := fault.Of(f.Judgement(again.ID).Why)
+	if !strings.Contains(why.Error(), "suspended") || !strings.Contains(why.Details["allowed"], "execution.recovered, execution.exited") {
+		t.Error("a refusal does not say what was allowed:", why)
+	}
+}
+
+func TestRule15_EpochsRise(t *testing.T) {
+	w := newWorld(t)
+	x, last := w.into(Running)
+	me, s := w.anna.ID, event.ID{1}
+	next := func(reason string, t event.Type, changes ...change) {
+		w.t.Helper()
+		last = w.next(t, x, last, append([]change{full(t, me)}, changes...)...)
+		w.want(w.fold(), last, reason)
+	}
+	next("", event.ExecutionControlChangedType, turn(3, me, s))
+	next("epoch_order", event.ExecutionControlChangedType, turn(3, me, s))
+	next("epoch_order", event.ExecutionControlChangedType, turn(2, event.ID{}, event.ID{}))
+	next("", event.ExecutionAttachedType, turn(3, me, s))
+	next("epoch_order", event.ExecutionAttachedType, turn(3, event.ID{}, event.ID{}))
+	next("", event.ExecutionAttachedType, turn(5, me, event.ID{2}))
+	next("epoch_order", event.ExecutionDetachedType, turn(4, event.ID{}, event.ID{}))
+	next("", event.ExecutionInputType, turn(3, me, s))
+	next("", event.ExecutionResizedType, turn(5, event.ID{8}, s))
+	next("epoch_order", event.ExecutionInputType, turn(6, me, s))
+	if got := w.execution(w.fold(), x).Turn; got != (event.Turn{Epoch: 5, Driver: me, Session: event.ID{2}}) {
+		t.Errorf("%+v", got)
+	}
+	next("", event.ExecutionDetachedType, turn(6, event.ID{}, event.ID{}))
+	if got := w.execution(w.fold(), x).Turn; got != (event.Turn{Epoch: 6}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRule16_OutputIsContiguous(t *testing.T) {
+	w := newWorld(t)
+	x, last := w.into(Running)
+	next := func(reason string, t event.Type, c change) {
+		w.t.Helper()
+		last = w.next(t, x, last, c)
+		w.want(w.fold(), last, reason)
+	}
+	next("range_gap", event.ExecutionOutputType, bytesOf(1, 5))
+	next("", event.ExecutionOutputType, bytesOf(0, 5))
+	next("range_gap", event.ExecutionOutputType, bytesOf(0, 5))
+	next("range_gap", event.ExecutionOutputType, bytesOf(4, 9))
+	next("range_gap", event.ExecutionOutputType, bytesOf(6, 9))
+	next("", event.ExecutionOutputType, bytesOf(5, 9))
+	next("", event.ExecutionInputType, typing(7))
+	next("", event.ExecutionInputType, typing(2))
+	next("", event.ExecutionResizedType, typing(100))
+	next("", event.ExecutionResizedType, bytesOf(9, 11))
+	if got := w.execution(w.fold(), x); got.Output != 9 || got.Typed != 9 {
+		t.Errorf("output %d, typed %d", got.Output, got.Typed)
+	}
+}
+
+func TestRule17_NotesDoNotGoBack(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	if w.execution(w.fold(), x).LastNote != nil {
+		t.Error("there is a note before the first")
+	}
+	run := w.next(event.ExecutionRunningType, x, x, state(Running), note(4))
+	same := w.next(event.ExecutionResizedType, x, run, note(4))
+	back := w.next(event.ExecutionResizedType, x, run, note(3), size(5, 5))
+	on := w.next(event.ExecutionResizedType, x, run, note(6), size(7, 8))
+	f := w.fold()
+	w.want(f, same, "")
+	w.want(f, back, "note_order")
+	w.want(f, on, "")
+	if got := w.execution(f, x); *got.LastNote != 6 || got.Size != (event.Size{Cols: 7, Rows: 8}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRule18_AttachmentsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	x, last := w.into(Running) // session 1 is attached
+	next := func(reason string, t event.Type, s, who event.ID) {
+		w.t.Helper()
+		last = w.next(t, x, last, session(s), operator(who), func(h *event.Header) { h.Surface = event.SurfaceWeb })
+		w.want(w.fold(), last, reason)
+	}
+	one, two, system := event.ID{1}, event.ID{2}, x.ID
+	next("operator_other", event.ExecutionAttachedType, one, two)
+	next("not_attached", event.ExecutionDetachedType, system, two)
+	next("", event.ExecutionAttachedType, two, two)
+	next("", event.ExecutionAttachedType, one, one)
+	want := []Operator{{one, w.anna, event.SurfaceCLI, 2}, {two, w.anna, event.SurfaceWeb, 1}}
+	if got := w.execution(w.fold(), x).Operators; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	next("", event.ExecutionDetachedType, system, one)
+	next("", event.ExecutionDetachedType, system, two)
+	next("not_attached", event.ExecutionDetachedType, system, two)
+	if got := w.execution(w.fold(), x).Operators; !reflect.DeepEqual(got, []Operator{{one, w.anna, event.SurfaceCLI, 1}}) {
+		t.Errorf("%+v", got)
+	}
+	next("", event.ExecutionDetachedType, system, one)
+	if got := w.execution(w.fold(), x).Operators; len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRule19_TheEnd(t *testing.T) {
+	w := newWorld(t)
+	x, last := w.into(Running)
+	last = w.next(event.ExecutionControlChangedType, x, last, turn(2, w.anna.ID, event.ID{1}))
+	silent := w.next(event.ExecutionExitedType, x, last, state(Exited))
+	lost := w.write(home, event.ExecutionLostType, []event.ID{last.ID}, event.Remark{Why: "no note of its end"}, about(x.ID), state(Lost))
+	f := w.fold()
+	w.want(f, silent, "exit_missing")
+	got := w.execution(f, x)
+	if got.State != Lost || got.Reason.Value != "no note of its end" || got.EndedAt != wall(lost) || len(got.Operators) != 0 || got.Turn != (event.Turn{Epoch: 2}) || got.Exit != nil {
+		t.Errorf("lost: %+v", got)
+	}
+	gone := w.next(event.ExecutionDetachedType, x, lost, operator(event.ID{1}))
+	back := w.next(event.ExecutionRecoveredType, x, gone, state(Running))
+	f = w.fold()
+	w.want(f, gone, "")
+	if got := w.execution(f, x); got.State != Running || got.Reason != (Text{}) || !got.EndedAt.IsZero() {
+		t.Errorf("recovered: %+v", got)
+	}
+	end := w.next(event.ExecutionExitedType, x, back, state(Exited), exit(0, 15))
+	if got := w.execution(w.fold(), x); got.State != Exited || *got.Exit != (event.Exit{Signal: 15}) || got.EndedAt != wall(end) || !got.State.Over() {
+		t.Errorf("exited: %+v", got)
+	}
+}
+
+func TestRule20_OrderAndFinding(t *testing.T) {
+	w := newWorld(t)
+	b := w.start("b", func(h *event.Header) { h.WallTime = 3_000 })
+	a := w.start("a", func(h *event.Header) { h.WallTime = 2_000 })
+	c := w.start("c", func(h *event.Header) { h.WallTime = 2_000 })
+	twin := w.write(other, event.ExecutionRenamedType, []event.ID{c.ID}, event.ExecutionRenamed{Name: "sea"}, about(c.ID))
+	w.write(home, event.ExecutionRenamedType, []event.ID{c.ID}, event.ExecutionRenamed{Name: "b"}, about(c.ID))
+	nick := w.start(twin.ID.String()[:8])
+	short := w.start("anna")
+	f := w.fold()
+	tied := slices.SortedFunc(slices.Values([]event.ID{a.ID, c.ID}), byID)
+	var order []event.ID
+	for _, x := range f.Executions() {
+		order = append(order, x.ID)
+	}
+	if want := append(tied, b.ID, nick.ID, short.ID); !slices.Equal(order, want) {
+		t.Error("the order is", order)
+	}
+	for ref, want := range map[string]event.ID{"a": a.ID, "sea": c.ID, a.ID.String(): a.ID, a.ID.String()[:6]: a.ID, twin.ID.String()[:8]: nick.ID} {
+		if got, err := f.Find(KindExecution, ref); err != nil || got != want {
+			t.Errorf("%q finds %v: %v", ref, got, err)
+		}
+	}
+	for _, ref := range []string{"", "c", "nothing", a.ID.String()[:5], a.ID.String() + "a", strings.Repeat("ü", 100), w.anna.ID.String()} {
+		if _, err := f.Find(KindExecution, ref); !fault.Is(err, "execution_unknown") {
+			t.Errorf("%q: %v", ref, err)
+		}
+	}
+	_, err := f.Find(KindExecution, "b")
+	if !fault.Is(err, "execution_ambiguous") || !strings.Contains(fault.Of(err).Details["candidates"], b.ID.String()) || !strings.Contains(err.Error(), c.ID.String()) {
+		t.Error(err)
+	}
+	// Twice, because looking for one kind must not forget the others.
+	for range 2 {
+		if _, err := f.Find("", "anna"); !fault.Is(err, "object_ambiguous") {
+			t.Error(err)
+		}
+		if got, err := f.Find(KindActor, "anna"); err != nil || got != w.anna.ID {
+			t.Error(got, err)
+		}
+	}
+	if !f.NameInUse("b") || !f.NameInUse("sea") || f.NameInUse("c") || f.NameInUse("Home") {
+		t.Error("the names in use are wrong")
+	}
+	if _, err := f.Find("", "Home"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Two ids that begin alike are too rare to make; the index is asked itself.
+func TestRule20_AmbiguousPrefix(t *testing.T) {
+	x := newIndex()
+	one, two := event.ID{1, 2, 3, 4, 5}, event.ID{1, 2, 3, 4, 6}
+	x.add(one, []string{"n"})
+	x.add(two, []string{"n"})
+	for range 2 {
+		if got := x.begin(two.String()); !slices.Equal(got, []event.ID{two}) {
+			t.Error(got)
+		}
+		if got := x.begin(one.String()[:6]); !slices.Equal(got, []event.ID{one, two}) {
+			t.Error(got)
+		}
+	}
+	x.rename(one, []string{"n"}, nil)
+	x.rename(two, []string{"n"}, []string{"m"})
+	if len(x.named) != 1 || !slices.Equal(x.named["m"], []event.ID{two}) {
+		t.Error(x.named)
+	}
+}
+
+func TestRule21_WhatWasReturnedStays(t *testing.T) {
+	w := randomWorld(t, 5, 200)
+	f := New(w)
+	type kept struct {
+		x    *Execution
+		copy string
+	}
+	var all []kept
+	for _, e := range w.events {
+		if _, err := f.Apply(e); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range f.Executions() {
+			all = append(all, kept{x, fmt.Sprintf("%+v", *x)})
+		}
+	}
+	if len(all) < 200 {
+		t.Fatal("too few values were kept")
+	}
+	for _, k := range all {
+		if now := fmt.Sprintf("%+v", *k.x); now != k.copy {
+			t.Fatalf("a value changed afterwards:\n%s\n%s", k.copy, now)
+		}
+	}
+}
+
+func TestRule22_WhatARenameReplaced(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	name := func(chain event.Chain, name string, parents ...event.ID) event.Event {
+		return w.write(chain, event.ExecutionRenamedType, parents, event.ExecutionRenamed{Name: name}, about(x.ID))
+	}
+	a := name(home, "a", x.ID)
+	b := name(home, "b", a.ID)
+	late := name(other, "late", a.ID) // has not seen b
+	for _, order := range [][]event.Event{w.events, {w.events[0], x, a, late, b}} {
+		f := w.foldOf(order)
+		for e, want := range map[event.ID]string{x.ID: "", a.ID: "build", b.ID: "a", late.ID: "a"} {
+			if got := f.NameBefore(e); got != want {
+				t.Errorf("it replaced %q, not %q", got, want)
+			}
+		}
+	}
+}
+
+func TestEveryRuleHasATest(t *testing.T) {
+	spec, err := os.ReadFile("SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []byte
+	for _, file := range []string{"rules_test.go", "oracle_test.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests = append(tests, text...)
+	}
+	rules := regexp.MustCompile(`(?m)^(\d+)\. `).FindAllSubmatch(spec, -1)
+	if len(rules) != 22 {
+		t.Fatalf("%d rules were found", len(rules))
+	}
+	for _, r := range rules {
+		if name := fmt.Sprintf("func TestRule%02s_", r[1]); !bytes.Contains(tests, []byte(name)) {
+			t.Errorf("rule %s has no test", r[1])
+		}
+	}
+}
+
+// Every reason that the rules give is in SPEC.md, and the other way round.
+func TestReasonsAreInTheSpec(t *testing.T) {
+	spec, _ := os.ReadFile("SPEC.md")
+	rulesPart, _, _ := strings.Cut(string(spec), "## States")
+	var source []byte
+	for _, file := range []string{"fold.go", "run.go", "operator.go", "transition.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
+	}
+	for _, m := range regexp.MustCompile(`(?:void|disorder)\("([a-z_]+)"`).FindAllSubmatch(source, -1) {
+		if !strings.Contains(rulesPart, "`"+string(m[1])+"`") {
+			t.Errorf("%s is not in SPEC.md", m[1])
+		}
+	}
+}
+
+// What an event costs does not grow with the number of executions: a full copy
+// of ten thousand would be megabytes.
+func TestAnEventCopiesOneExecution(t *testing.T) {
+	const many, events, most = 10_000, 100, 16 << 10
+	w := newWorld(t)
+	x := w.start("build")
+	for range many {
+		w.start("another")
+	}
+	f := w.fold()
+	before := len(w.events)
+	last := x
+	for i := range uint64(events) {
+		last = w.next(event.ExecutionOutputType, x, last, bytesOf(i, i+1))
+	}
+	var from, to runtime.MemStats
+	runtime.ReadMemStats(&from)
+	for _, e := range w.events[before:] {
+		if j, err := f.Apply(e); err != nil || j.Verdict != Valid {
+			t.Fatal(j, err)
+		}
+	}
+	runtime.ReadMemStats(&to)
+	if each := (to.TotalAlloc - from.TotalAlloc) / events; each > most {
+		t.Errorf("an event takes %d bytes beside %d executions", each, many)
+	}
+	if len(f.Executions()) != many+1 {
+		t.Error("executions are missing")
+	}
+}
