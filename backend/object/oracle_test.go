@@ -542,6 +542,28 @@ func TestControl_WithoutThePastTheOracleDiffers(t *testing.T) {
 	t.Error("no seed needs the past")
 }
 
+// The index that the core uses gives the same as pasts that are sets.
+func TestRule02_WithTheIndexOfTheCore(t *testing.T) {
+	for seed := range int64(seeds / 4) {
+		w := randomWorld(t, seed, long)
+		index := causal.NewIndex(func(id event.ID) (event.Header, error) {
+			return w.events[slices.IndexFunc(w.events, func(e event.Event) bool { return e.ID == id })].Header, nil
+		})
+		f := New(index)
+		for _, e := range w.events {
+			if _, err := f.Apply(e); err != nil {
+				t.Fatal(err)
+			}
+			if err := index.Add(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := judgeAll(w).differ(f); d != "" {
+			t.Fatalf("seed %d: %s", seed, d)
+		}
+	}
+}
+
 func TestRule05_BodiesRemovedInRandomHistories(t *testing.T) {
 	for seed := range int64(seeds) {
 		w := randomWorld(t, seed, long)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -48,6 +49,42 @@ func TestRule01_DutiesOfTheCaller(t *testing.T) {
 	take(w.events[1])
 	refused(w.events[1], "out_of_order")
 	take(w.events[2])
+}
+
+// unread is a past that cannot be read while it is told so.
+type unread struct {
+	Past
+	err error
+}
+
+func (u *unread) Relate(a, b event.ID) (causal.Relation, error) {
+	if u.err != nil {
+		return 0, u.err
+	}
+	return u.Past.Relate(a, b)
+}
+
+func TestRule01_APastThatCannotBeReadGivesNoVerdict(t *testing.T) {
+	w := randomWorld(t, 7, long)
+	u := &unread{Past: w}
+	f, failures := New(u), 0
+	lost := fault.New(fault.DataLoss, "event_lost", "the log cannot be read", "see `atelier verify`")
+	for _, e := range w.events {
+		u.err = lost
+		if _, err := f.Apply(e); err == nil {
+			continue // nothing was asked
+		} else if !fault.Is(err, "event_lost") {
+			t.Fatal(err)
+		}
+		failures++
+		u.err = nil
+		if _, err := f.Apply(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := judgeAll(w).differ(f); d != "" || failures < 20 {
+		t.Errorf("after %d failures: %s", failures, d)
+	}
 }
 
 func TestRule03_VoidHasNoEffect(t *testing.T) {
