@@ -13,29 +13,80 @@ type piece struct {
 	first      Conn // the connection that brought it
 	seq, epoch uint64
 	bytes      []byte
-	// owed are the connections to answer: whoever brought it, and brought it
-	// again when it was not answered.
-	owed []*connection
+	// owed are the answers to whoever brought it, and brought it again when it
+	// was not answered.
+	owed []*answer
 }
 
-func (p *piece) cost() int { return len(p.bytes) + pieceCost*len(p.owed) }
+// answer is what a connection hears about one INPUT, in the order of its INPUT:
+// a client takes everything before a number that is refused for written.
+type answer struct {
+	to      *connection
+	seq     uint64
+	settled bool
+	code    fault.Code // of a refusal; 0: written
+	message string
+}
 
 // input answers each INPUT once, by ACK or REFUSED.
 func (t *Terminal) input(c *connection, f Input, in Seen) {
-	a := c.ticket
-	switch {
-	case f.Seq == 0:
+	if f.Seq == 0 {
 		t.expel(c, fault.InvalidArgument, "input is numbered from 1", in)
-	case f.Seq <= a.written:
-		t.send(c, Ack{f.Seq})
-	case f.Seq <= a.taken:
-		t.owe(t.pieceOf(a, f.Seq), c)
+		return
+	}
+	a := t.expect(c, f.Seq)
+	switch from := c.ticket; {
+	case f.Seq <= from.written:
+		t.settle(a, 0, "")
+	case f.Seq <= from.taken:
+		p := t.pieceOf(from, f.Seq)
+		p.owed = append(p.owed, a)
 	default:
-		if code, message := t.mayType(a, f); code != 0 {
-			t.refuse(c, f.Seq, code, message)
-			return
+		if code, message := t.mayType(from, f); code != 0 {
+			t.settle(a, code, message)
+		} else {
+			t.take(a, f)
 		}
-		t.take(c, f)
+	}
+	t.hold(c)
+}
+
+// expect begins to owe an answer.
+func (t *Terminal) expect(c *connection, seq uint64) *answer {
+	a := &answer{to: c, seq: seq}
+	c.owed = append(c.owed, a)
+	t.unwritten += pieceCost
+	return a
+}
+
+// settle gives an answer, and those behind it that waited for it.
+func (t *Terminal) settle(a *answer, code fault.Code, message string) {
+	a.settled, a.code, a.message = true, code, message
+	c := a.to
+	for len(c.owed) > 0 && c.owed[0].settled {
+		a := c.owed[0]
+		c.owed[0] = nil
+		c.owed = c.owed[1:]
+		t.unwritten -= pieceCost
+		if a.code == 0 {
+			t.send(c, Ack{a.seq})
+		} else {
+			t.refuse(c, a.seq, a.code, a.message)
+		}
+	}
+}
+
+// forgive ends what is owed to a connection.
+func (t *Terminal) forgive(c *connection) {
+	t.unwritten -= pieceCost * len(c.owed)
+	c.owed = nil
+}
+
+// hold stops a connection that brings more than the terminal takes.
+func (t *Terminal) hold(c *connection) {
+	if t.unwritten >= MaxUnwritten && !c.held && !c.gone {
+		c.held = true
+		t.do(Hold{c.id})
 	}
 }
 
@@ -56,24 +107,12 @@ func (t *Terminal) mayType(a *attachment, f Input) (code fault.Code, message str
 	return 0, ""
 }
 
-func (t *Terminal) take(c *connection, f Input) {
-	p := &piece{from: c.ticket, first: c.id, seq: f.Seq, epoch: f.Epoch, bytes: slices.Clone(f.Bytes)}
-	c.ticket.taken = f.Seq
-	t.unwritten += len(p.bytes)
-	t.waiting = append(t.waiting, p)
-	t.owe(p, c)
+func (t *Terminal) take(a *answer, f Input) {
+	from := a.to.ticket
+	from.taken = f.Seq
+	t.unwritten += len(f.Bytes)
+	t.waiting = append(t.waiting, &piece{from, a.to.id, f.Seq, f.Epoch, slices.Clone(f.Bytes), []*answer{a}})
 	t.typeNext()
-}
-
-// owe notes down whom to answer when p is written, and holds a connection that
-// brings more than the terminal takes.
-func (t *Terminal) owe(p *piece, c *connection) {
-	p.owed = append(p.owed, c)
-	t.unwritten += pieceCost
-	if t.unwritten >= MaxUnwritten && !c.held {
-		c.held = true
-		t.do(Hold{c.id})
-	}
 }
 
 // pieceOf returns a piece that was taken and is not written.
@@ -110,11 +149,9 @@ func (t *Terminal) Typed(secret bool, in Seen) []Effect {
 	if !secret {
 		t.count(p.epoch, len(p.bytes), in)
 	}
-	for _, c := range p.owed {
-		t.send(c, Ack{p.seq})
-	}
+	t.written(p, 0, "")
 	t.typeNext()
-	t.written(p)
+	t.release()
 	return t.effects()
 }
 
@@ -137,16 +174,21 @@ func (t *Terminal) giveUp(code fault.Code, message string) {
 	t.waiting = nil
 	for _, p := range given {
 		p.from.taken = min(p.from.taken, p.seq-1)
-		for _, c := range p.owed {
-			t.refuse(c, p.seq, code, message)
-		}
-		t.written(p)
+		t.written(p, code, message)
+	}
+	t.release()
+}
+
+// written answers for a piece and lets go of it.
+func (t *Terminal) written(p *piece, code fault.Code, message string) {
+	t.unwritten -= len(p.bytes)
+	for _, a := range p.owed {
+		t.settle(a, code, message)
 	}
 }
 
-// written lets go of a piece and lets connections bring more.
-func (t *Terminal) written(p *piece) {
-	t.unwritten -= p.cost()
+// release lets connections bring more when much of it is written.
+func (t *Terminal) release() {
 	if t.unwritten > MaxUnwritten/2 {
 		return
 	}

@@ -50,6 +50,7 @@ type wire struct {
 	output bool
 	asked  map[uint64]int // INPUT brought, by its number
 	told   map[uint64]int // and answers to it
+	order  []uint64       // of what is not answered
 }
 
 type typing struct {
@@ -134,7 +135,7 @@ func (w *world) judgeSend(e Send) {
 	}
 	switch f := e.Frame.(type) {
 	case Ack:
-		c.told[f.Seq]++
+		w.answered(c, f.Seq)
 		if f.Seq > c.of.written {
 			w.blame("%d is acknowledged, and %d was the last written", f.Seq, c.of.written)
 		}
@@ -143,7 +144,7 @@ func (w *world) judgeSend(e Send) {
 			return
 		}
 		w.refused++
-		c.told[f.Seq]++
+		w.answered(c, f.Seq)
 		if f.Seq <= c.of.begun {
 			w.blame("%d is refused, and its write has begun", f.Seq)
 		}
@@ -151,6 +152,15 @@ func (w *world) judgeSend(e Send) {
 			w.blame("a refusal says %+v in turn %d", f, w.epoch)
 		}
 	}
+}
+
+func (w *world) answered(c *wire, seq uint64) {
+	c.told[seq]++
+	if len(c.order) == 0 || c.order[0] != seq {
+		w.blame("input %d is answered, and %v wait in this order", seq, c.order)
+		return
+	}
+	c.order = c.order[1:]
 }
 
 func (w *world) judgeNote(n Note) {
@@ -213,7 +223,7 @@ func (w *world) hello() {
 		h.outputs++
 		w.onlyNote(got, NoteAttached, h.outputs == 1)
 	}
-	w.conns = append(w.conns, &wire{w.next, h, h.life, output, map[uint64]int{}, map[uint64]int{}})
+	w.conns = append(w.conns, &wire{w.next, h, h.life, output, map[uint64]int{}, map[uint64]int{}, nil})
 	w.judge(got)
 }
 
@@ -275,6 +285,7 @@ func (w *world) bring(c *wire, seq, epoch uint64) {
 		f = w.sabotage(w, c.conn, f)
 	}
 	c.asked[seq]++
+	c.order = append(c.order, seq)
 	just := w.driver == c.of && epoch == w.epoch && seq == c.of.begun+1
 	got := w.term.Frame(c.conn, f, w.in)
 	for _, f := range sent(got, c.conn) {

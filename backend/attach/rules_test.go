@@ -211,9 +211,9 @@ func TestRule06_WhatWaitsWhenATurnEndsIsRefused(t *testing.T) {
 	want(t, "the first", r.say(1, Input{5, 1, []byte("a")}), Effect(Type{1, 1, 5, []byte("a")}))
 	want(t, "the second", r.say(1, Input{5, 2, []byte("b")}))
 	want(t, "the third", r.say(1, Input{5, 3, []byte("c")}))
-	got := sent(r.done(Grant{6, ben}, ""), 1)
-	want(t, "the turn", got, Frame(Refused{2, 6, "aborted", "the turn is over", "ben"}), Frame(Refused{3, 6, "aborted", "the turn is over", "ben"}))
-	want(t, "what was begun", sent(r.term.Typed(false, r.in), 1), Frame(Ack{1}))
+	want(t, "before the first is answered", sent(r.done(Grant{6, ben}, ""), 1))
+	want(t, "when the first is written", r.term.Typed(false, r.in), Effect(Send{1, Ack{1}}),
+		Effect(Send{1, Refused{2, 6, "aborted", "the turn is over", "ben"}}), Effect(Send{1, Refused{3, 6, "aborted", "the turn is over", "ben"}}))
 	r.done(Grant{7, anna}, "")
 	want(t, "its number is free", r.say(1, Input{7, 2, []byte("d")}), Effect(Type{1, 2, 7, []byte("d")}))
 }
@@ -229,7 +229,8 @@ func TestRule06_NothingIsTypedToNoProgram(t *testing.T) {
 		t.Fatal("the control is refused:", got)
 	}
 	r.say(1, Input{1, 2, []byte("y")})
-	r.refusedWith(r.term.Exited(0, 0, r.in), 1, 2, fault.FailedPrecondition)
+	r.term.Exited(0, 0, r.in)
+	want(t, "the end of a write, after the end", r.term.Typed(false, r.in))
 	r = running(t)
 	r.join(1, anna, 0)
 	r.done(Grant{1, anna}, "")
@@ -282,6 +283,22 @@ func TestRule07_WhatIsBeingWrittenIsNotWrittenAgain(t *testing.T) {
 	want(t, "the third", r.say(3, Input{1, 3, []byte("c")}), Effect(Type{3, 3, 1, []byte("c")}))
 }
 
+// A client takes what comes before a refused number for written.
+func TestRule07_AnswersComeInTheOrderOfInput(t *testing.T) {
+	r := running(t)
+	r.join(1, anna, 0)
+	r.join(2, anna, 0)
+	r.done(Grant{5, anna}, "")
+	r.say(1, Input{5, 1, []byte("a")})
+	want(t, "another turn's, before the first is written", r.say(1, Input{4, 2, []byte("b")}))
+	r.refusedWith(r.say(2, Input{4, 2, []byte("b")}), 2, 2, fault.Aborted) // the control: nothing is owed there
+	want(t, "one that is expected", r.say(2, Input{5, 2, []byte("c")}))
+	want(t, "the first is written", r.term.Typed(false, r.in), Effect(Send{1, Ack{1}}),
+		Effect(Send{1, Refused{2, 5, "aborted", "turn 4 is over; this is turn 5", "anna"}}), Effect(Type{2, 2, 5, []byte("c")}))
+	want(t, "a connection that ends is owed nothing", r.term.Closed(2, r.in))
+	want(t, "so nobody is answered", r.term.Typed(false, r.in))
+}
+
 func TestRule08_AckFollowsTheWriteAndNoDisk(t *testing.T) {
 	r := running(t)
 	r.join(1, anna, 0)
@@ -311,6 +328,7 @@ func TestRule09_AStaleCoreCannotGrant(t *testing.T) {
 	if got := r.say(1, Input{5, 1, []byte("x")}); len(only[Type](got)) != 1 {
 		t.Error("a stale grant ended the turn:", got)
 	}
+	r.term.Typed(false, r.in)
 	r.done(Grant{6, ben}, "") // the control
 	r.refusedWith(r.say(1, Input{5, 2, []byte("x")}), 1, 2, fault.Aborted)
 	r.done(Grant{7, carl}, "not_found")

@@ -60,6 +60,7 @@ type connection struct {
 	id       Conn
 	ticket   *attachment // nil: the core, or nobody knows yet who it is
 	output   bool
+	owed     []*answer // in the order of its INPUT
 	held     bool
 	finished bool // EXIT is or will be its last frame
 	gone     bool
@@ -189,20 +190,22 @@ func (t *Terminal) end(n Note, exit Exit, in Seen) {
 	t.noteTyped(in)
 	t.note(n, in)
 	t.state, t.exit = Exited, exit
-	t.giveUp(fault.FailedPrecondition, ended)
 	for _, c := range t.conns {
 		if c.ticket != nil {
 			t.finish(c)
 		}
 	}
+	t.giveUp(fault.FailedPrecondition, ended) // which nobody hears any more
 }
 
+// finish says EXIT to a client, which answers whatever it is owed.
 func (t *Terminal) finish(c *connection) {
+	c.finished = true
+	t.forgive(c)
 	if c.held {
 		c.held = false
 		t.do(Release{c.id})
 	}
-	c.finished = true
 	t.do(Finish{c.id, t.exit})
 }
 
@@ -273,6 +276,7 @@ func (t *Terminal) close(c *connection, in Seen) {
 // drop forgets a connection. The ticket stays.
 func (t *Terminal) drop(c *connection, in Seen) {
 	c.gone = true
+	t.forgive(c)
 	t.conns = slices.DeleteFunc(t.conns, func(known *connection) bool { return known == c })
 	if t.core == c {
 		t.core = nil
