@@ -108,138 +108,55 @@ func (o oracle) aim(e event.Event, made map[event.ID]Kind) string {
 	return "?"
 }
 
+// A ledger is what the home's chain says of an execution so far.
+type ledger struct {
+	plain
+	seats []seat
+}
+
+type seat struct {
+	session event.ID
+	count   int
+}
+
 // replay walks the home's chain for the fields in chain order, and then compares
 // each pair of events for the causal ones.
 func (o oracle) replay(start event.Event) plain {
-	p := plain{State: Starting, Note: -1}
+	l := ledger{plain: plain{State: Starting, Note: -1}}
 	if t := start.Header.Facts.Turn; t != nil {
-		p.Turn = *t
+		l.Turn = *t
 	}
 	if s := start.Header.Facts.Size; s != nil {
-		p.Size = *s
+		l.Size = *s
 	}
-	type seat struct {
-		session event.ID
-		count   int
-	}
-	var seats []seat
-	names := []event.Event{start}
-	affect := []event.Event{start}
+	names, affect := []event.Event{start}, []event.Event{start}
 	for _, e := range o.w.events { // the order of writing is the order of every chain
-		h := e.Header
-		if !slices.Contains(h.Affected, start.ID) || e.ID == start.ID {
+		if !slices.Contains(e.Header.Affected, start.ID) || e.ID == start.ID {
 			continue
 		}
-		if o.verdicts[e.ID] == "opaque" && o.w.pasts[e.ID][start.ID] {
-			p.Clouded = true
+		switch verdict := o.verdicts[e.ID]; {
+		case verdict == "opaque" && o.w.pasts[e.ID][start.ID]:
+			l.Clouded = true
 			affect = append(affect, e)
-		}
-		if o.verdicts[e.ID] == "valid" && h.Type == event.ExecutionRenamedType {
+		case verdict == "valid" && e.Header.Type == event.ExecutionRenamedType:
 			names, affect = append(names, e), append(affect, e)
-		}
-		if o.verdicts[e.ID] != "?" {
-			continue
-		}
-		after, seat2, why := p, slices.Clone(seats), ""
-		over := p.State == Exited || p.State == Lost
-		refuse := func(is bool, reason string) {
-			if is && why == "" {
-				why = reason
+		case verdict == "?":
+			after, why := o.step(l, e)
+			o.verdicts[e.ID] = when(why == "", "valid", why)
+			if why == "" {
+				l, affect = after, append(affect, e)
 			}
-		}
-		to := p.State
-		changes := true
-		switch h.Type {
-		case event.ExecutionRunningType:
-			refuse(p.State != Starting, "illegal_transition")
-			to, after.Ended, after.Reason = Running, false, ""
-		case event.ExecutionSuspendedType:
-			refuse(p.State != Running, "illegal_transition")
-			to, after.Reason = Suspended, o.why(e)
-		case event.ExecutionRecoveredType:
-			refuse(p.State == Starting || p.State == Exited, "illegal_transition")
-			to, after.Ended, after.Reason = Running, false, ""
-		case event.ExecutionExitedType:
-			refuse(p.State == Exited, "illegal_transition")
-			to, after.Ended, after.Reason, after.Turn, seat2 = Exited, true, o.why(e), event.Turn{Epoch: p.Turn.Epoch}, nil
-		case event.ExecutionLostType:
-			refuse(over, "illegal_transition")
-			to, after.Ended, after.Reason, after.Turn, seat2 = Lost, true, o.why(e), event.Turn{Epoch: p.Turn.Epoch}, nil
-		case event.ExecutionAttachedType, event.ExecutionControlChangedType, event.ExecutionResizedType:
-			refuse(over, "illegal_transition")
-			changes = false
-		default:
-			changes = false
-		}
-		refuse(State(h.Facts.State) != to && (changes || h.Facts.State != ""), "state_stated")
-		after.State = to
-		if n := h.Facts.Note; n != nil {
-			refuse(int64(*n) < p.Note, "note_order")
-			after.Note = int64(*n)
-		}
-		if t := h.Facts.Turn; t != nil {
-			switch h.Type {
-			case event.ExecutionControlChangedType:
-				refuse(t.Epoch <= p.Turn.Epoch, "epoch_order")
-				after.Turn = *t
-			case event.ExecutionAttachedType, event.ExecutionDetachedType:
-				refuse(t.Epoch <= p.Turn.Epoch && *t != p.Turn, "epoch_order")
-				after.Turn = *t
-			default:
-				refuse(t.Epoch > p.Turn.Epoch, "epoch_order")
-			}
-		}
-		switch h.Type {
-		case event.ExecutionOutputType:
-			refuse(h.Facts.Range.From != p.Output, "range_gap")
-			after.Output = h.Facts.Range.To
-		case event.ExecutionInputType:
-			if h.Facts.Typed != nil {
-				after.Typed += *h.Facts.Typed
-			}
-		case event.ExecutionAttachedType:
-			refuse(h.Facts.Operator != h.Session, "operator_other")
-			found := false
-			for i := range seat2 {
-				if seat2[i].session == h.Session {
-					seat2[i].count++
-					found = true
-				}
-			}
-			if !found {
-				seat2 = append(seat2, seat{h.Session, 1})
-			}
-		case event.ExecutionDetachedType:
-			var left []seat
-			found := false
-			for _, s := range seat2 {
-				if s.session == h.Facts.Operator {
-					s.count--
-					found = true
-				}
-				if s.count > 0 {
-					left = append(left, s)
-				}
-			}
-			refuse(!found && !over, "not_attached")
-			seat2 = left
-		case event.ExecutionExitedType:
-			refuse(h.Facts.Exit == nil, "exit_missing")
-			after.Exit = fmt.Sprint(h.Facts.Exit)
-		}
-		if h.Facts.Size != nil {
-			after.Size = *h.Facts.Size
-		}
-		o.verdicts[e.ID] = when(why == "", "valid", why)
-		if why == "" {
-			p, seats, affect = after, seat2, append(affect, e)
 		}
 	}
-	for _, s := range seats {
+	return o.causal(l, names, affect)
+}
+
+func (o oracle) causal(l ledger, names, affect []event.Event) plain {
+	p := l.plain
+	for _, s := range l.seats {
 		p.Operators += fmt.Sprint(s.session.String()[:6], s.count, " ")
 	}
-	p.Names = o.maximal(names)
-	p.Version = o.maximal(affect)
+	p.Names, p.Version = o.maximal(names), o.maximal(affect)
 	for _, e := range affect {
 		p.Updated = max(p.Updated, e.Header.WallTime)
 	}
@@ -250,6 +167,115 @@ func (o oracle) replay(start event.Event) plain {
 		}
 	}
 	return p
+}
+
+// step says what the ledger is after an event, or the first reason against it in
+// the order of the rules: state, note, turn, then what the type asks for.
+func (o oracle) step(l ledger, e event.Event) (ledger, string) {
+	h, after := e.Header, l
+	after.seats = slices.Clone(l.seats)
+	over := l.State == Exited || l.State == Lost
+	to, changes, legal := l.State, true, true
+	switch h.Type {
+	case event.ExecutionRunningType:
+		to, legal = Running, l.State == Starting
+	case event.ExecutionSuspendedType:
+		to, legal = Suspended, l.State == Running
+	case event.ExecutionRecoveredType:
+		to, legal = Running, l.State != Starting && l.State != Exited
+	case event.ExecutionExitedType:
+		to, legal = Exited, l.State != Exited
+	case event.ExecutionLostType:
+		to, legal = Lost, !over
+	case event.ExecutionAttachedType, event.ExecutionControlChangedType, event.ExecutionResizedType:
+		legal, changes = !over, false
+	default:
+		changes = false
+	}
+	if !legal {
+		return l, "illegal_transition"
+	}
+	if stated := State(h.Facts.State); stated != to && (changes || stated != "") {
+		return l, "state_stated"
+	}
+	after.State = to
+	if n := h.Facts.Note; n != nil {
+		if int64(*n) < l.Note {
+			return l, "note_order"
+		}
+		after.Note = int64(*n)
+	}
+	if h.Facts.Size != nil {
+		after.Size = *h.Facts.Size
+	}
+	if turn, good := turnAfter(l.Turn, h); good {
+		after.Turn = turn
+	} else {
+		return l, "epoch_order"
+	}
+	if why := after.typed(h, over); why != "" {
+		return l, why
+	}
+	if changes {
+		after.Reason, after.Ended = o.why(e), to == Exited || to == Lost
+	}
+	if changes && to == Running {
+		after.Reason = ""
+	}
+	if after.Ended && !over {
+		after.Turn, after.seats = event.Turn{Epoch: after.Turn.Epoch}, nil
+	}
+	return after, ""
+}
+
+func turnAfter(standing event.Turn, h event.Header) (event.Turn, bool) {
+	t := h.Facts.Turn
+	switch {
+	case t == nil:
+		return standing, true
+	case h.Type == event.ExecutionControlChangedType:
+		return *t, t.Epoch > standing.Epoch
+	case h.Type == event.ExecutionAttachedType || h.Type == event.ExecutionDetachedType:
+		return *t, t.Epoch > standing.Epoch || *t == standing
+	}
+	return standing, t.Epoch <= standing.Epoch
+}
+
+// typed is what an event of its type alone does.
+func (l *ledger) typed(h event.Header, over bool) string {
+	at := slices.IndexFunc(l.seats, func(s seat) bool { return s.session == h.Facts.Operator })
+	switch h.Type {
+	case event.ExecutionOutputType:
+		if h.Facts.Range.From != l.Output {
+			return "range_gap"
+		}
+		l.Output = h.Facts.Range.To
+	case event.ExecutionInputType:
+		if h.Facts.Typed != nil {
+			l.Typed += *h.Facts.Typed
+		}
+	case event.ExecutionAttachedType:
+		if h.Facts.Operator != h.Session {
+			return "operator_other"
+		}
+		if at < 0 {
+			l.seats = append(l.seats, seat{session: h.Session})
+			at = len(l.seats) - 1
+		}
+		l.seats[at].count++
+	case event.ExecutionDetachedType:
+		if at < 0 {
+			return when(over, "", "not_attached")
+		}
+		l.seats[at].count--
+		l.seats = slices.DeleteFunc(l.seats, func(s seat) bool { return s.count == 0 })
+	case event.ExecutionExitedType:
+		if h.Facts.Exit == nil {
+			return "exit_missing"
+		}
+		l.Exit = fmt.Sprint(h.Facts.Exit)
+	}
+	return ""
 }
 
 func (o oracle) why(e event.Event) string {
@@ -291,169 +317,6 @@ func seen(x *Execution) plain {
 	return p
 }
 
-// randomWorld writes n events by several sessions on three chains, most of them
-// about a few executions, many of them wrong in some way.
-func randomWorld(t testing.TB, seed int64, n int) *world {
-	w := newWorld(t)
-	r := rand.New(rand.NewSource(seed))
-	chains := []event.Chain{home, home, home, other, "third"}
-	sessions := []event.ID{{1}, {2}, {3}}
-	started := []event.Event{w.start("x0")}
-	end := map[event.ID]uint64{}
-	types := []event.Type{event.SessionOpenedType, event.SessionJoinedType, event.ExecutionStartedType, "execution.teleported", event.ExecutionOutputType, event.ExecutionAttachedType,
-		event.ExecutionDetachedType, event.ExecutionRenamedType, event.ExecutionRenamedType}
-	for _, row := range transitions {
-		types = append(types, row.event)
-	}
-	for len(w.events) < n {
-		kind := types[r.Intn(len(types))]
-		x := started[r.Intn(len(started))]
-		chain := x.Header.Replica
-		if r.Intn(4) == 0 {
-			chain = chains[r.Intn(len(chains))]
-		}
-		epoch := uint64(r.Intn(6) + 1)
-		if r.Intn(2) == 0 {
-			epoch = uint64(len(w.events))
-		}
-		drives := r.Intn(3) > 0
-		from := end[x.ID]
-		if r.Intn(8) == 0 {
-			from += uint64(r.Intn(3))
-		}
-		e := w.write(chain, kind, w.someParents(r, x), randomBody(r, kind), func(h *event.Header) {
-			h.Session = sessions[r.Intn(len(sessions))]
-			if kind == event.SessionOpenedType {
-				h.Session = event.ID{}
-			}
-			if creates := kind == event.SessionOpenedType || kind == event.SessionJoinedType || kind == event.ExecutionStartedType; !creates || r.Intn(12) == 0 {
-				h.Affected = w.someTarget(r, x)
-			}
-			if r.Intn(25) == 0 {
-				h.Branch = event.ID{5}
-			}
-			if r.Intn(4) == 0 {
-				h.WallTime += int64(r.Intn(5_000_000)) - 2_500_000
-			}
-			randomFacts(r, h, epoch, drives, w.anna.ID)
-			if kind == event.ExecutionOutputType {
-				bytesOf(from, from+5)(h)
-			}
-			if kind == event.ExecutionAttachedType || kind == event.ExecutionDetachedType {
-				operator(h.Session)(h)
-				if r.Intn(8) == 0 {
-					operator(sessions[r.Intn(len(sessions))])(h)
-				}
-			}
-		})
-		if kind == event.ExecutionOutputType {
-			end[x.ID] = e.Header.Facts.Range.To
-		}
-		if kind == event.ExecutionStartedType && len(started) < 4 {
-			started = append(started, e)
-		}
-	}
-	return w
-}
-
-func (w *world) someTarget(r *rand.Rand, x event.Event) []event.ID {
-	switch r.Intn(20) {
-	case 0:
-		return nil
-	case 1:
-		return []event.ID{w.anna.ID}
-	case 2:
-		return []event.ID{w.events[r.Intn(len(w.events))].ID}
-	case 3:
-		two := []event.ID{x.ID, w.events[r.Intn(len(w.events))].ID}
-		slices.SortFunc(two, byID)
-		return slices.Compact(two)
-	}
-	return []event.ID{x.ID}
-}
-
-// someParents is x with some newer events, or now and then anything, made an
-// antichain.
-func (w *world) someParents(r *rand.Rand, x event.Event) []event.ID {
-	all := []event.ID{x.ID}
-	if r.Intn(10) == 0 {
-		all = nil
-	}
-	for range r.Intn(4) {
-		at := max(len(w.events)-1-r.Intn(10), 1)
-		all = append(all, w.events[at].ID)
-	}
-	slices.SortFunc(all, byID)
-	all = slices.Compact(all)
-	return slices.DeleteFunc(slices.Clone(all), func(a event.ID) bool {
-		return slices.ContainsFunc(all, func(b event.ID) bool { return w.pasts[b][a] })
-	})
-}
-
-func randomBody(r *rand.Rand, t event.Type) any {
-	switch t {
-	case event.SessionOpenedType:
-		return event.SessionOpened{Label: "l"}
-	case event.ExecutionStartedType:
-		return event.ExecutionStarted{Name: fmt.Sprint("s", r.Intn(5)), Argv: []string{"a"}}
-	case event.ExecutionRenamedType:
-		return event.ExecutionRenamed{Name: fmt.Sprint("n", r.Intn(5))}
-	}
-	return event.Remark{Why: fmt.Sprint("w", r.Intn(100))}
-}
-
-func randomFacts(r *rand.Rand, h *event.Header, epoch uint64, drives bool, driver event.ID) {
-	one := func(in int) bool { return r.Intn(in) == 0 }
-	stated := map[event.Type]State{event.ExecutionStartedType: Starting, event.ExecutionRunningType: Running, event.ExecutionSuspendedType: Suspended,
-		event.ExecutionRecoveredType: Running, event.ExecutionExitedType: Exited, event.ExecutionLostType: Lost}[h.Type]
-	if one(15) {
-		stated = every[r.Intn(len(every))]
-	}
-	state(stated)(h)
-	if h.Type == event.ExecutionControlChangedType || one(8) {
-		turn(epoch, event.ID{}, event.ID{})(h)
-		if drives {
-			turn(epoch, driver, h.Session)(h)
-		}
-	}
-	if h.Type == event.ExecutionExitedType && !one(4) || one(20) {
-		exit(uint64(r.Intn(3)), uint64(r.Intn(2)))(h)
-	}
-	if one(4) {
-		note(uint64(r.Intn(10)) + h.Seq/2)(h)
-	}
-	if one(4) {
-		size(uint64(r.Intn(90)), 24)(h)
-	}
-	if one(3) {
-		typing(uint64(r.Intn(9)))(h)
-	}
-	if one(8) {
-		h.Facts.Fields = []string{[]string{"name", "title"}[r.Intn(2)]}
-	}
-}
-
-// shuffled returns the events in another order that a replica might take them
-// in: parents first, and each chain in its own order.
-func (w *world) shuffled(r *rand.Rand) []event.Event {
-	order := []event.Event{w.events[0]}
-	taken := map[event.ID]bool{w.genesis: true}
-	rest := slices.Clone(w.events[1:])
-	for len(rest) > 0 {
-		var ready []int
-		for i, e := range rest {
-			if (e.Header.Prev.IsZero() || taken[e.Header.Prev]) && !slices.ContainsFunc(e.Header.Parents, func(p event.ID) bool { return !taken[p] }) {
-				ready = append(ready, i)
-			}
-		}
-		at := ready[r.Intn(len(ready))]
-		taken[rest[at].ID] = true
-		order = append(order, rest[at])
-		rest = slices.Delete(rest, at, at+1)
-	}
-	return order
-}
-
 // differ says how a fold differs from the oracle; empty if it does not.
 func (o oracle) differ(f *Fold) string {
 	for _, e := range o.w.events {
@@ -477,7 +340,7 @@ func (o oracle) differ(f *Fold) string {
 }
 
 const (
-	seeds = 60
+	seeds = 40
 	long  = 150
 )
 
@@ -577,6 +440,26 @@ func TestRule05_BodiesRemovedInRandomHistories(t *testing.T) {
 		}
 		if d := whole.differ(w.foldOf(bare)); d != "" {
 			t.Fatalf("seed %d: %s", seed, d)
+		}
+	}
+}
+
+func BenchmarkApply(b *testing.B) {
+	w := newWorld(b)
+	x := w.start("build")
+	last := w.next(event.ExecutionAttachedType, x, x, operator(event.ID{1}))
+	f := w.fold()
+	e := w.next(event.ExecutionOutputType, x, last, bytesOf(0, 1))
+	for i := uint64(0); b.Loop(); i++ {
+		e.Header.Parents = []event.ID{e.ID}
+		if i == 0 {
+			e.Header.Parents[0] = last.ID
+		}
+		e.ID = event.Derived(e.ID, "next")
+		e.Header.Seq = f.next[home]
+		e.Header.Facts.Range = &event.Range{From: i, To: i + 1, Root: event.ID{9}}
+		if j, err := f.Apply(e); err != nil || j.Verdict != Valid {
+			b.Fatal(j, err)
 		}
 	}
 }

@@ -56,7 +56,18 @@ var transitions = []transition{
 }
 
 // Legal reports whether an execution in a state takes an event of a type.
-func Legal(t event.Type, from State) bool { return slices.Contains(LegalTypes(from), t) }
+func Legal(t event.Type, from State) bool {
+	row, known := transitionOf(t)
+	return known && slices.Contains(row.from, from)
+}
+
+func transitionOf(t event.Type) (transition, bool) {
+	at := slices.IndexFunc(transitions, func(row transition) bool { return row.event == t })
+	if at < 0 {
+		return transition{}, false
+	}
+	return transitions[at], true
+}
 
 // LegalTypes lists the types of event that an execution in a state takes.
 func LegalTypes(from State) []event.Type {
@@ -72,15 +83,15 @@ func LegalTypes(from State) []event.Type {
 // moved gives an execution the state after an event. An event that states a
 // state states that one, and one that changes it must.
 func moved(x *Execution, e event.Event) *fault.Error {
-	t := e.Header.Type
-	if !Legal(t, x.State) {
-		return illegal(t, x.State)
+	row, _ := transitionOf(e.Header.Type)
+	if !slices.Contains(row.from, x.State) {
+		return illegal(e.Header.Type, x.State)
 	}
-	at := slices.IndexFunc(transitions, func(row transition) bool { return row.event == t })
-	after, stated := transitions[at].to, State(e.Header.Facts.State)
-	if changes := after != ""; !changes && stated == "" {
+	after, stated := row.to, State(e.Header.Facts.State)
+	if after == "" && stated == "" {
 		return nil
-	} else if !changes {
+	}
+	if after == "" {
 		after = x.State
 	}
 	if stated != after {
