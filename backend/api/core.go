@@ -43,7 +43,7 @@ func (s core) Doctor(ctx context.Context, _ *connect.Request[atelierv1.DoctorReq
 	}
 	m := &atelierv1.DoctorResponse{ReadFrontier: s.words.heads(read)}
 	for _, f := range found {
-		m.Findings = append(m.Findings, &atelierv1.Finding{Name: text(f.Name), Level: f.Level, Message: text(f.Message), Mend: text(f.Mend)})
+		m.Findings = append(m.Findings, &atelierv1.Finding{Name: text(f.Name), Level: text(f.Level), Message: text(f.Message), Mend: text(f.Mend)})
 	}
 	return connect.NewResponse(m), nil
 }
@@ -64,7 +64,7 @@ func (s core) Serve(ctx context.Context, q *connect.Request[atelierv1.ServeReque
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-w.ended:
+	case <-w.running.ended:
 		return errListenerEnded
 	}
 }

@@ -131,11 +131,15 @@ func (w *web) exchange(out http.ResponseWriter, r *http.Request) {
 	w.o.Tell("info", "the address of "+w.address+" was opened")
 }
 
-// refuse answers, and tells the first refusal, the second, the fourth and so on:
-// a stranger cannot fill the log with them.
+// refuse answers, and tells the first refusal for a reason, the second, the
+// fourth and so on: a stranger cannot fill the log with them.
 func (w *web) refuse(out http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
 	refuseWith(out, status, f)
-	if n := w.refused.Add(1); bits.OnesCount64(n) == 1 {
-		w.o.Tell("warn", fmt.Sprintf("refused %s of %s on %s: %s (%d refused so far)", f.Reason, text(r.Method), w.address, f.Message, n))
+	w.mu.Lock()
+	w.refused[f.Reason]++
+	n := w.refused[f.Reason]
+	w.mu.Unlock()
+	if bits.OnesCount(uint(n)) == 1 {
+		w.o.Tell("warn", fmt.Sprintf("refused %s on %s: %s: %s (%d so far)", text(r.Method), w.address, f.Reason, f.Message, n))
 	}
 }

@@ -42,7 +42,7 @@ func (s *Server) serveLocal(l *net.UnixListener, uid int) {
 	owner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.api.ServeHTTP(w, r.WithContext(WithOwner(r.Context())))
 	})
-	s.serve(s.ctx, bounded(sameUser{l, uid, s.o.Tell}, localConns), owner, nil)
+	s.serve(s.ctx, bounded(sameUser{l, uid, s.o.Tell}, localConns), owner)
 }
 
 func cannotListen(err error, where string) error {

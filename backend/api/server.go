@@ -6,8 +6,10 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +56,7 @@ type Server struct {
 	end    context.CancelCauseFunc
 	calls  sync.WaitGroup
 	mu     sync.Mutex
-	open   map[*http.Server]struct{}
+	open   map[*running]struct{}
 	webs   []*web
 	closed bool
 	bearer hash
@@ -64,7 +66,7 @@ var errStopping = fault.New(fault.Unavailable, "core_stopping", "the core is end
 
 // New makes a surface that listens nowhere yet.
 func New(o Options) *Server {
-	s := &Server{o: o, words: words{o.ChainText}, started: o.Now(), open: map[*http.Server]struct{}{}}
+	s := &Server{o: o, words: words{o.ChainText}, started: o.Now(), open: map[*running]struct{}{}}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	s.api = s.routes()
 	return s
@@ -126,37 +128,41 @@ func (s *Server) recovered(_ context.Context, spec connect.Spec, _ http.Header, 
 	return s.defect(spec.Procedure, defect)
 }
 
-// serve answers on a listener until the surface is closed. done, if not nil, is
-// called when the listener has ended.
-func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, done func()) *http.Server {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: headerBytes,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    log.New(teller{s.o.Tell}, "", 0)}
+// running is a listener that is served.
+type running struct {
+	*http.Server
+	ended chan struct{} // closed when it is no longer
+}
+
+// serve answers on a listener until the surface is closed.
+func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) *running {
+	r := &running{ended: make(chan struct{}), Server: &http.Server{Handler: h, ReadHeaderTimeout: headerWait,
+		IdleTimeout: idleWait, MaxHeaderBytes: headerBytes, ErrorLog: log.New(teller{s.o.Tell}, "", 0),
+		BaseContext: func(net.Listener) context.Context { return ctx }}}
 	s.mu.Lock()
-	s.open[server] = struct{}{}
+	s.open[r] = struct{}{}
 	if s.closed {
 		l.Close()
 	}
 	s.mu.Unlock()
 	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		defer close(r.ended)
+		if err := r.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.o.Tell("error", "a listener has ended: "+err.Error())
 		}
-		if done != nil {
-			done()
-		}
 	}()
-	return server
+	return r
 }
 
 // shut ends a listener: what is under way has until ctx ends, then it is cut.
-func (s *Server) shut(ctx context.Context, server *http.Server) {
+func (s *Server) shut(ctx context.Context, r *running) {
 	s.mu.Lock()
-	delete(s.open, server)
+	delete(s.open, r)
 	s.mu.Unlock()
-	if err := server.Shutdown(ctx); err != nil {
-		server.Close() // what is left is cut: its answer has had its time
+	if err := r.Shutdown(ctx); err != nil {
+		r.Server.Close() // what is left is cut: its answer has had its time
 	}
+	<-r.ended
 }
 
 // Close ends all streams and listeners, and returns when no call runs any more
@@ -164,20 +170,17 @@ func (s *Server) shut(ctx context.Context, server *http.Server) {
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
-	servers := make([]*http.Server, 0, len(s.open))
-	for server := range s.open {
-		servers = append(servers, server)
-	}
+	all := slices.Collect(maps.Keys(s.open))
 	s.mu.Unlock()
 	s.end(errStopping)
 	s.forgetBearer()
 	bound, cancel := context.WithTimeout(ctx, goneWait)
 	defer cancel()
-	var all sync.WaitGroup
-	for _, server := range servers {
-		all.Go(func() { s.shut(bound, server) })
+	var ending sync.WaitGroup
+	for _, r := range all {
+		ending.Go(func() { s.shut(bound, r) })
 	}
-	all.Wait()
+	ending.Wait()
 	gone := make(chan struct{})
 	go func() { s.calls.Wait(); close(gone) }()
 	select {

@@ -23,12 +23,12 @@ func driver(o *studio.Operator) *atelierv1.Operator {
 
 func (w words) execution(e studio.Execution) *atelierv1.Execution {
 	m := &atelierv1.Execution{
-		ExecutionId: idText(e.ID), Name: text(e.Name), State: e.State, Status: text(e.Status),
+		ExecutionId: idText(e.ID), Name: text(e.Name), State: text(e.State), Status: text(e.Status),
 		Argv: texts(e.Argv), Cwd: text(e.Folder), EnvironmentNames: texts(e.Variables),
 		Cols: e.Cols, Rows: e.Rows, Driver: driver(e.Driver), Epoch: e.Epoch, OutputOffset: e.Output,
 		ExitStatus: e.ExitStatus, CreatedAt: at(e.Created), EndedAt: at(e.Ended),
 		CreatedBy: idText(e.CreatedBy), CreatedByName: text(e.CreatedByName), HomeReplica: w.chain(e.Home),
-		Isolation: e.Isolation, Pid: e.PID, Reason: text(e.Reason),
+		Isolation: text(e.Isolation), Pid: e.PID, Reason: text(e.Reason),
 	}
 	for _, o := range e.Operators {
 		m.Operators = append(m.Operators, operator(o))

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"atelier.dev/atelier/backend/fault"
@@ -24,13 +22,12 @@ type web struct {
 	local   bool // it can be reached from this machine alone
 	link    *link
 	cookie  string // its name
-	http    *http.Server
 	end     context.CancelFunc
-	ended   chan struct{}
-	refused atomic.Uint64
+	running *running
 
-	mu     sync.Mutex
-	opened hash // of the cookie that the printed address was exchanged for
+	mu      sync.Mutex
+	opened  hash           // of the cookie that the printed address was exchanged for
+	refused map[string]int // by reason
 }
 
 var errListenerEnded = fault.New(fault.Unavailable, "listener_ended", "the listener has ended", "see `atelier core logs`, and serve again")
@@ -48,7 +45,7 @@ func (s *Server) openWeb(listen string) (*web, error) {
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	w.end = cancel
-	w.http = s.serve(ctx, bounded(l, webConns), w, func() { close(w.ended) })
+	w.running = s.serve(ctx, bounded(l, webConns), w)
 	s.o.Tell("info", "listening on "+w.address)
 	if !w.local {
 		s.o.Tell("warn", w.address+" can be reached from other machines, and nothing hides what is sent over it")
@@ -75,7 +72,7 @@ func (s *Server) addWeb(l net.Listener, host string) (*web, error) {
 		return nil, err
 	}
 	bound := l.Addr().(*net.TCPAddr)
-	w := &web{Server: s, link: link, hosts: hostsOf(bound, host), local: bound.IP.IsLoopback(), ended: make(chan struct{}),
+	w := &web{Server: s, link: link, hosts: hostsOf(bound, host), local: bound.IP.IsLoopback(), refused: map[string]int{},
 		cookie: "atelier_" + strconv.Itoa(bound.Port)}
 	w.address = "http://" + w.hosts[0] + "/"
 	s.webs = append(s.webs, w)
@@ -91,7 +88,7 @@ func (s *Server) closeWeb(w *web) {
 	w.end()
 	ctx, cancel := context.WithTimeout(context.Background(), goneWait)
 	defer cancel()
-	s.shut(ctx, w.http)
+	s.shut(ctx, w.running)
 	s.o.Tell("info", "no longer listening on "+w.address)
 }
 
