@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/fault"
 )
 
@@ -31,7 +32,7 @@ type attachment struct {
 	p    *program
 	name string
 	at   place
-	key  ticket
+	key  attach.Ticket
 	from uint64
 	// observe: the keyboard is taken only when it is asked for.
 	observe bool
@@ -163,13 +164,18 @@ func (a *attachment) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := conn.Write(appendHello(nil, wantsOutput, a.key, a.offset)); err != nil {
+	if _, err := conn.Write(attach.Append(nil, a.hello())); err != nil {
 		conn.Close()
 		return err
 	}
 	a.conn = conn
 	go a.guarded(func() { a.receive(conn) })
 	return nil
+}
+
+// hello asks for every byte that is not here yet: no lag is too much.
+func (a *attachment) hello() attach.Hello {
+	return attach.Hello{Version: attach.Version, Flags: attach.WantsOutput, Ticket: a.key, From: a.offset}
 }
 
 // guarded keeps a defect in a goroutine from leaving the terminal raw.
@@ -195,19 +201,19 @@ func (a *attachment) tellLoop(what any) bool {
 func (a *attachment) receive(conn net.Conn) {
 	in := newFrames(conn, a.buffer)
 	for {
-		kind, payload, err := in.next()
+		body, err := in.next()
 		if err != nil {
 			a.tellLoop(lost{err})
 			return
 		}
-		if kind == frameOutput {
-			if err := a.output(payload); err != nil {
+		if offset, bytes, is := attach.OutputOf(body); is {
+			if err := a.output(offset, bytes); err != nil {
 				a.tellLoop(failed{err})
 				return
 			}
 			continue
 		}
-		frame, err := said(kind, payload)
+		frame, err := said(body)
 		if err == nil {
 			err = a.before(frame)
 		}
@@ -215,7 +221,7 @@ func (a *attachment) receive(conn net.Conn) {
 			a.tellLoop(failed{err})
 			return
 		}
-		if _, over := frame.(exited); !a.tellLoop(frame) || over {
+		if _, over := frame.(attach.Exit); !a.tellLoop(frame) || over {
 			return
 		}
 		a.tellReplayed()
@@ -223,34 +229,30 @@ func (a *attachment) receive(conn net.Conn) {
 }
 
 // before keeps what output depends on, in the order of the frames.
-func (a *attachment) before(frame any) error {
+func (a *attachment) before(frame attach.Frame) error {
 	switch f := frame.(type) {
-	case welcome:
-		a.driving.Store(f.driving == 1)
-		if f.start != a.offset {
-			return fmt.Errorf("%w: output from %d on, %d was asked for", errFrame, f.start, a.offset)
+	case attach.Welcome:
+		a.driving.Store(f.Driving)
+		if f.Start != a.offset {
+			return fmt.Errorf("%w: output from %d on, %d was asked for", errFrame, f.Start, a.offset)
 		}
 		if !a.welcomed {
 			a.welcomed = true
 			if !a.fresh {
-				a.oldUntil = f.end
+				a.oldUntil = f.End
 			}
 			a.cutLine = !a.exact && a.offset > 0
 		}
-	case turn:
-		a.driving.Store(f.driving)
-	case skipped:
-		a.offset = f.to
+	case attach.Turn:
+		a.driving.Store(f.Driving)
+	case attach.Skipped:
+		a.offset = f.To
 	}
 	return nil
 }
 
 // output writes what the program wrote.
-func (a *attachment) output(payload []byte) error {
-	offset, bytes, err := outputOf(payload)
-	if err != nil {
-		return err
-	}
+func (a *attachment) output(offset uint64, bytes []byte) error {
 	if offset != a.offset {
 		return fmt.Errorf("%w: output at %d, expected at %d", errFrame, offset, a.offset)
 	}
@@ -319,14 +321,14 @@ func (a *attachment) tellReplayed() {
 }
 
 // keyOf reads a ticket.
-func keyOf(text string) (ticket, error) {
-	var t ticket
+func keyOf(text string) (attach.Ticket, error) {
+	var t attach.Ticket
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) != len(t) {
 		return t, fault.New(fault.Internal, "ticket_bad", "the core gave a ticket that cannot be read",
 			"see that atelier and atelier-core are of one version")
 	}
-	return ticket(raw), nil
+	return attach.Ticket(raw), nil
 }
 
 // readInput hands on what is typed or piped.

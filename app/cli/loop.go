@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/fault"
 )
 
@@ -158,26 +159,26 @@ func (a *attachment) control(ctx context.Context, action string, open func(conte
 // hear acts on what came from the terminal's process or a goroutine of ours.
 func (a *attachment) hear(ctx context.Context, what any) error {
 	switch f := what.(type) {
-	case welcome:
+	case attach.Welcome:
 		return a.greeted(f)
 	case shown:
 		a.fit(f.alternate || a.from > 0)
-	case turn:
+	case attach.Turn:
 		a.turned(f)
-	case resized:
-		a.cols, a.rows = f.cols, f.rows
-	case suspended:
-		if f.now {
-			a.notice(a.name + " is paused: " + f.reason)
+	case attach.Size:
+		a.cols, a.rows = f.Cols, f.Rows
+	case attach.Suspend:
+		if f.Suspended {
+			a.notice(a.name + " is paused: " + f.Reason)
 		} else {
 			a.notice(a.name + " goes on")
 		}
-	case acked:
-		a.typing.acked(f.seq)
+	case attach.Ack:
+		a.typing.acked(f.Seq)
 		a.flush()
-	case refused:
+	case attach.Refused:
 		return a.denied(ctx, f)
-	case exited:
+	case attach.Exit:
 		return a.over(ctx, f)
 	case inputDone:
 		a.endInput(ctx)
@@ -199,10 +200,10 @@ func (a *attachment) fails(err error) error {
 	return fault.Wrap(err, fault.Internal, "attach", "the attachment to "+a.name+" has failed", "it goes on running: attach again")
 }
 
-func (a *attachment) greeted(w welcome) error {
+func (a *attachment) greeted(w attach.Welcome) error {
 	a.since, a.renewals = time.Time{}, 0
-	a.epoch, a.driver, a.cols, a.rows = w.epoch, w.driver, max(w.cols, 1), max(w.rows, 1)
-	a.send(a.typing.resume(nil, w.lastSeq, w.epoch, w.driving == 1))
+	a.epoch, a.driver, a.cols, a.rows = w.Epoch, w.Driver, max(w.Cols, 1), max(w.Rows, 1)
+	a.send(a.typing.resume(nil, w.LastSeq, w.Epoch, w.Driving))
 	if a.driving.Load() {
 		if a.fresh || a.replayed {
 			a.fit(false)
@@ -213,20 +214,20 @@ func (a *attachment) greeted(w welcome) error {
 }
 
 // turned is a change of who has the keyboard.
-func (a *attachment) turned(t turn) {
-	mine, before := t.driving, a.driver
-	a.epoch, a.driver = t.epoch, t.driver
+func (a *attachment) turned(t attach.Turn) {
+	mine, before := t.Driving, a.driver
+	a.epoch, a.driver = t.Epoch, t.Driver
 	switch {
 	case mine:
 		a.told = false
 		a.fit(false)
 		a.flush()
-	case t.driver != "":
+	case t.Driver != "":
 		a.typing.drop()
-		if before != t.driver {
+		if before != t.Driver {
 			a.told = false
 			if a.tty && !a.observe {
-				a.tellOnce(t.driver + " has the keyboard; " + a.prefixName + " t takes it")
+				a.tellOnce(t.Driver + " has the keyboard; " + a.prefixName + " t takes it")
 			}
 		}
 	}
@@ -241,41 +242,41 @@ func (a *attachment) fit(redraw bool) {
 	}
 	same := cols == a.cols && rows == a.rows
 	if same && redraw && rows > 1 {
-		a.send(appendResize(nil, a.epoch, cols, rows-1))
+		a.send(attach.Append(nil, attach.Resize{Epoch: a.epoch, Cols: cols, Rows: rows - 1}))
 	}
 	if !same || redraw {
-		a.send(appendResize(nil, a.epoch, cols, rows))
+		a.send(attach.Append(nil, attach.Resize{Epoch: a.epoch, Cols: cols, Rows: rows}))
 	}
 }
 
 // denied is input that was not written, or a connection that is not wanted.
-func (a *attachment) denied(ctx context.Context, r refused) error {
-	if r.seq > 0 {
-		if a.typing.refused(r.seq) {
+func (a *attachment) denied(ctx context.Context, r attach.Refused) error {
+	if r.Seq > 0 {
+		if a.typing.refused(r.Seq) {
 			a.tellOnce(refusal(r) + "; " + a.prefixName + " t takes the keyboard")
 		}
 		return nil
 	}
-	if code, known := fault.ParseCode(r.code); known && code != fault.Unauthenticated && code != fault.NotFound {
-		return fault.New(code, "attach_refused", "attaching to "+a.name+" was refused: "+r.message, "attach again")
+	if code, known := fault.ParseCode(r.Code); known && code != fault.Unauthenticated && code != fault.NotFound {
+		return fault.New(code, "attach_refused", "attaching to "+a.name+" was refused: "+r.Message, "attach again")
 	}
 	a.broken()
 	return a.renew(ctx)
 }
 
-func refusal(r refused) string {
-	if r.driver != "" {
-		return r.driver + " has the keyboard"
+func refusal(r attach.Refused) string {
+	if r.Driver != "" {
+		return r.Driver + " has the keyboard"
 	}
-	return r.message
+	return r.Message
 }
 
 // over is the program's end.
-func (a *attachment) over(ctx context.Context, e exited) error {
+func (a *attachment) over(ctx context.Context, e attach.Exit) error {
 	a.settle(ctx)
-	status := int(e.status)
-	if e.signal != 0 {
-		status = exitSignal + int(e.signal)
+	status := int(e.Status)
+	if e.Signal != 0 {
+		status = exitSignal + int(e.Signal)
 	}
 	if !a.fresh && isTerminal(a.p.stderr) {
 		a.notice(fmt.Sprintf("%s has ended (exit status %d)", a.name, status))
@@ -355,7 +356,7 @@ func (a *attachment) detach(ctx context.Context, by syscall.Signal) error {
 		// Without a core nobody writes it down now; the next one finds that we have left.
 		_ = a.control(ctx, "release", a.p.openRunning)
 	}
-	a.send(appendBye(nil))
+	a.send(attach.Append(nil, attach.Bye{}))
 	return parting{by}
 }
 

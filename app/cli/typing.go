@@ -1,5 +1,7 @@
 package main
 
+import "atelier.dev/atelier/backend/attach"
+
 // typing is the input of one ticket: numbered from 1, kept until the shim says
 // that it is written, sent again after a broken connection and never written
 // twice (rules 6 to 8 of the protocol).
@@ -16,6 +18,8 @@ type piece struct {
 	bytes      []byte
 }
 
+func (p piece) frame() attach.Input { return attach.Input{Epoch: p.epoch, Seq: p.seq, Bytes: p.bytes} }
+
 func newTyping() *typing { return &typing{next: 1} }
 
 // push takes what was typed. It returns false when too much waits.
@@ -30,13 +34,13 @@ func (t *typing) push(b []byte) bool {
 // frames appends the frames that may be sent now.
 func (t *typing) frames(out []byte, epoch uint64) []byte {
 	for len(t.queue) > 0 && t.flight < flightMax {
-		n := min(len(t.queue), inputMax, flightMax-t.flight)
+		n := min(len(t.queue), attach.MaxInput, flightMax-t.flight)
 		p := piece{t.next, epoch, append([]byte(nil), t.queue[:n]...)}
 		t.queue = t.queue[n:]
 		t.sent = append(t.sent, p)
 		t.flight += n
 		t.next++
-		out = appendInput(out, epoch, p.seq, p.bytes)
+		out = attach.Append(out, p.frame())
 	}
 	return out
 }
@@ -61,7 +65,7 @@ func (t *typing) resume(out []byte, lastSeq, epoch uint64, driving bool) []byte 
 		t.next = lastSeq + 1
 	}
 	for _, p := range t.sent {
-		out = appendInput(out, p.epoch, p.seq, p.bytes)
+		out = attach.Append(out, p.frame())
 	}
 	return out
 }
