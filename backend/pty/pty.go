@@ -46,7 +46,9 @@ type Terminal struct {
 }
 
 // Start opens a terminal and starts the program on it. It sets the umask of
-// this process for a moment, so no other thread may make files meanwhile. The
+// this process for a moment, so no other thread may make files meanwhile. When
+// the calling thread ends, the kernel kills the program, even one that ignores
+// the hang-up: nothing runs that nobody holds. The
 // fault has the reason terminal_unavailable, folder_unusable or exec_failed,
 // and the kernel's word as its cause.
 func Start(c Command) (*Terminal, error) {
@@ -137,7 +139,7 @@ func start(c Command, master, slave int) (*Terminal, error) {
 	before := unix.Umask(c.Umask)
 	pid, err := syscall.ForkExec(c.Program, c.Argv, &syscall.ProcAttr{
 		Dir: c.Folder, Env: environment, Files: []uintptr{terminal, terminal, terminal},
-		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0},
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0, Pdeathsig: syscall.SIGKILL},
 	})
 	unix.Umask(before)
 	if err != nil {

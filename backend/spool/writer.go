@@ -17,6 +17,7 @@ type Writer struct {
 	end, notesEnd uint64
 	last          uint64
 	record        []byte
+	place         place // where Notes stands
 }
 
 // Open opens a folder for writing and locks it until Close or the end of this
@@ -129,6 +130,13 @@ func (w *Writer) ReadAt(b []byte, at uint64) (int, error) {
 		return n, cannot(err, "read", w.name(outputName))
 	}
 	return n, nil
+}
+
+// Notes returns notes above an index, as Reader.Notes does.
+func (w *Writer) Notes(after uint64) ([]attach.Note, error) {
+	found, place, err := w.place.after(after, w.notes, w.name(notesName))
+	w.place = place
+	return found, err
 }
 
 // Free is how many bytes the file system still gives to this user.
