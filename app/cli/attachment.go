@@ -24,6 +24,8 @@ type place struct {
 	Socket       string `json:"socket"`
 	OutputOffset uint64 `json:"output_offset"`
 	Ended        bool   `json:"ended"`
+
+	answer document
 }
 
 // attachment is this program's hold on one terminal: bytes go between the
@@ -257,7 +259,10 @@ func (a *attachment) output(offset uint64, bytes []byte) error {
 		return fmt.Errorf("%w: output at %d, expected at %d", errFrame, offset, a.offset)
 	}
 	a.offset += uint64(len(bytes))
-	if a.exact {
+	switch {
+	case a.p.json:
+		return a.p.bytesLine(offset, bytes)
+	case a.exact:
 		return a.write(bytes)
 	}
 	old := 0

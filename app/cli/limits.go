@@ -12,6 +12,9 @@ const (
 	pollEvery = 20 * time.Millisecond
 	// completeWait bounds completion: a person waits at the TAB key.
 	completeWait = time.Second
+	// startTries is how many cores are asked to start one program: a second one
+	// that goes away at once is not an accident.
+	startTries = 3
 	// settleWait bounds how long a command waits for the end of a program to be
 	// on disk after it saw it itself, so that the next command sees it too.
 	settleWait = 2 * time.Second
@@ -43,10 +46,15 @@ const (
 	sequenceMax = 4 << 10
 	// lineMax is the longest line that transcript --text edits before it lets go.
 	lineMax = 64 << 10
+	// marksMax is how many bytes of marks one character may carry there; the
+	// longest emoji of several parts has half of that.
+	marksMax = 64
 	// settingsMax bounds settings.toml, a file that a person writes.
 	settingsMax = 1 << 20
 	// logPiece is read of core.log at a time.
 	logPiece = 64 << 10
+	// usualCols and usualRows are the size of a terminal when ours has none.
+	usualCols, usualRows = 80, 24
 	// sizeMax is the most columns or rows of a terminal: 16 bits in the kernel.
 	sizeMax = 1<<16 - 1
 )

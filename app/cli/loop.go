@@ -400,7 +400,7 @@ func (a *attachment) renew(ctx context.Context) error {
 		return err
 	}
 	if at.Ended {
-		return a.p.ended(ctx, s, a.name, at, a.offset, a.exact)
+		return a.ended(ctx, s)
 	}
 	key, err := keyOf(at.Ticket)
 	if err != nil {
