@@ -47,12 +47,12 @@ func (p point) ownCount() uint64 { return max(p.Events, 1) - 1 }
 type anchor struct {
 	file       *os.File
 	generation uint64
-	sync       bool
+	syncOff    bool
 }
 
 // openAnchor opens or creates the file and reads the newest whole slot. blank
 // says that neither slot was ever written; torn that one is unreadable.
-func openAnchor(path string, create, sync bool) (a *anchor, p point, blank, torn bool, err error) {
+func openAnchor(path string, create, syncOff bool) (a *anchor, p point, blank, torn bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) && create {
 		file, err = createAnchor(path)
@@ -60,7 +60,7 @@ func openAnchor(path string, create, sync bool) (a *anchor, p point, blank, torn
 	if err != nil {
 		return nil, p, false, false, err
 	}
-	a = &anchor{file: file, sync: sync}
+	a = &anchor{file: file, syncOff: syncOff}
 	all := make([]byte, 2*slotSize)
 	if n, _ := file.ReadAt(all, 0); n != len(all) {
 		file.Close()
@@ -79,7 +79,7 @@ func createAnchor(path string) (*os.File, error) {
 		return nil, err
 	}
 	_, err = file.Write(make([]byte, 2*slotSize))
-	if err = errors.Join(err, file.Sync(), os.Rename(path+".new", path), syncDir(filepath.Dir(path))); err != nil {
+	if err = errors.Join(err, file.Sync(), os.Rename(path+".new", path), syncPath(filepath.Dir(path))); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -143,23 +143,23 @@ func (a *anchor) slot(p point) []byte {
 	return append(b, sum[:]...)
 }
 
-// write makes slot bytes durable in the slot that the newest does not use.
+// write writes slot bytes where the newest slot is not, and asks the disk to
+// begin with them. They are durable after sync.
 func (a *anchor) write(slot []byte) error {
 	a.generation++
 	if _, err := a.file.WriteAt(slot, int64(a.generation%2)*slotSize); err != nil {
 		return err
 	}
-	if !a.sync {
+	if !a.syncOff {
+		// Only sync tells whether it worked; this merely saves time.
+		_ = unix.SyncFileRange(int(a.file.Fd()), 0, 2*slotSize, unix.SYNC_FILE_RANGE_WRITE)
+	}
+	return nil
+}
+
+func (a *anchor) sync() error {
+	if a.syncOff {
 		return nil
 	}
 	return unix.Fdatasync(int(a.file.Fd()))
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -172,7 +172,7 @@ func (a *audit) seals() {
 // an answer that nobody gave.
 func (a *audit) keys() {
 	var indexed uint64
-	err := a.log.db.View(func(txn *badger.Txn) error {
+	err := a.log.view(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{})
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {

@@ -12,8 +12,22 @@ const (
 	// which holds at most 15 % of a memtable.
 	maxGroupEvents = 512
 	maxGroupBytes  = 512 << 10
-	// queue bounds the writers waiting; more wait to enter it.
-	queue = 1024
+	// maxGroupSeals: one where MaxSealed is reached, one at the end.
+	maxGroupSeals = 2
+	// maxWaiting bounds the writers whose bodies wait; more wait to enter.
+	maxWaiting = 1024
+	// settleRounds bounds how often a leader looks whether more writers come:
+	// each round runs all that can run, so two see those just answered.
+	settleRounds = 4
+	// replayPart is how many events one goroutine reads at Open: a few megabytes
+	// of the usual size. replayAhead bounds the parts read ahead.
+	replayPart  = 2048
+	replayAhead = 4
+	// folderTick is longer than the tick of any file system's clock: two changes
+	// of a folder further apart have different times.
+	folderTick = 2 * time.Second
+	// closeBroken is how long closing a store on a failing disk may take.
+	closeBroken = 5 * time.Second
 	// idleSeal closes a seal when nothing was written for this long.
 	idleSeal = 50 * time.Millisecond
 	// slotSize is one slot of the anchor. Larger groups go to the store first.
@@ -21,6 +35,8 @@ const (
 	// reserve is the free space below which the log becomes read-only: Badger
 	// writes through mapped files, and a full disk would kill the process.
 	reserve = 64 << 20
+	// tableEnd is what is first read of a table's end: its index is rarely larger.
+	tableEnd = 64 << 10
 	// maxValue bounds one value of a session's state.
 	maxValue = 1 << 20
 	// compactValues is the size at which the file of values is written anew at open.

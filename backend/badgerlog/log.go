@@ -13,6 +13,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 
+	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -25,25 +26,27 @@ type Log struct {
 	values  *values
 	replica event.Chain
 
-	requests chan *request
-	slots    chan []byte
-	synced   chan error
-	stop     chan struct{}
-	stopped  chan struct{}
-	closing  sync.Once
+	wal     *wal
+	gate    gate
+	queue   queue
+	places  chan struct{}
+	closing sync.Once
 
-	// Only the writer goroutine touches these.
+	// Only who leads the queue touches these.
 	at       point
 	unsealed []event.ID
-	dirTime  time.Time
+	idle     *time.Timer
+
+	orderMu sync.RWMutex
+	order   *causal.Index
 
 	mu      sync.RWMutex
 	durable point
 	epoch   uint64
 	changed chan struct{}
+	broken  chan struct{} // closed when the log becomes read-only
 	why     string
 	full    bool
-	closed  bool
 }
 
 // Open opens the log of a home, and writes genesis when the home is empty.
@@ -63,11 +66,14 @@ func Open(ctx context.Context, o Options) (*Log, Report, error) {
 	if o.Tell == nil {
 		o.Tell = func(string, string) {}
 	}
-	l := &Log{o: o, replica: chainOf(o.Key), requests: make(chan *request, queue), slots: make(chan []byte),
-		synced: make(chan error), stop: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{})}
-	err := l.start(ctx, &report)
-	if err != nil {
-		l.release()
+	l := &Log{o: o, replica: chainOf(o.Key), places: make(chan struct{}, maxWaiting), changed: make(chan struct{}), broken: make(chan struct{})}
+	l.order = causal.NewIndex(l.headerOf)
+	// Without events there is nothing to seal, so it does nothing until reset.
+	l.idle = time.AfterFunc(time.Hour, l.sealIdle)
+	if err := l.start(ctx, &report); err != nil {
+		if closing := l.release(); closing != nil {
+			o.Tell("error", "closing the log: "+closing.Error())
+		}
 		return nil, report, err
 	}
 	return l, report, nil
@@ -83,7 +89,7 @@ func chainOf(key ed25519.PrivateKey) event.Chain {
 func (l *Log) start(ctx context.Context, report *Report) error {
 	_, err := os.Stat(filepath.Join(l.o.Dir, "log"))
 	empty := errors.Is(err, os.ErrNotExist)
-	anchor, last, blank, torn, err := openAnchor(filepath.Join(l.o.Dir, "anchor"), empty, !l.o.syncOff)
+	anchor, last, blank, torn, err := openAnchor(filepath.Join(l.o.Dir, "anchor"), empty, l.o.syncOff)
 	if errors.Is(err, os.ErrNotExist) {
 		return dataLoss("anchor_lost", "the log has lost its anchor file")
 	}
@@ -92,22 +98,29 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 	}
 	l.anchor = anchor
 	report.AnchorTorn = torn
+	if !empty {
+		if err := settleFiles(filepath.Join(l.o.Dir, "log")); err != nil {
+			return openFault(err)
+		}
+	}
 	if l.db, err = openStore(l.o, l.fail); err != nil {
 		return err
+	}
+	if l.wal, err = openWAL(filepath.Join(l.o.Dir, "log")); err != nil {
+		return openFault(err)
 	}
 	if err := l.recover(last, blank, report); err != nil {
 		return err
 	}
-	if l.values, err = openValues(filepath.Join(l.o.Dir, "values")); err != nil {
+	if l.values, report.ValuesCut, err = openValues(filepath.Join(l.o.Dir, "values")); err != nil {
 		return openFault(err)
 	}
-	go l.syncAnchors()
 	return l.begin(ctx, report)
 }
 
 // begin writes what this open owes: genesis, a whole anchor and a seal over
-// what an earlier run left. Then it starts the writer.
-func (l *Log) begin(_ context.Context, report *Report) error {
+// what an earlier run left. In between it reads all events.
+func (l *Log) begin(ctx context.Context, report *Report) error {
 	if l.at.Events == 0 {
 		if err := l.writeGenesis(); err != nil {
 			return err
@@ -116,7 +129,11 @@ func (l *Log) begin(_ context.Context, report *Report) error {
 	} else if err := l.commit(nil, l.at); err != nil {
 		return err
 	}
+	l.publish()
 	if err := l.readGenesis(); err != nil {
+		return err
+	}
+	if err := l.replay(ctx); err != nil {
 		return err
 	}
 	for len(l.unsealed) > 0 {
@@ -125,18 +142,13 @@ func (l *Log) begin(_ context.Context, report *Report) error {
 			return err
 		}
 	}
-	l.publish()
-	go l.run()
 	return nil
 }
 
 func openStore(o Options, fail func(error)) (*badger.DB, error) {
 	dir := filepath.Join(o.Dir, "log")
-	if err := checkTables(dir); err != nil {
-		return nil, openFault(err)
-	}
 	opt := badger.DefaultOptions(dir).
-		WithSyncWrites(!o.syncOff).
+		WithSyncWrites(false). // wal.go syncs, and says when it fails
 		WithValueThreshold(valueThreshold).
 		WithMemTableSize(memTable).WithNumMemtables(2).
 		WithValueLogFileSize(16 << 20).
@@ -145,9 +157,13 @@ func openStore(o Options, fail func(error)) (*badger.DB, error) {
 		WithDetectConflicts(false).WithNumVersionsToKeep(1).WithMetricsEnabled(false).
 		WithChecksumVerificationMode(options.OnBlockRead).WithVerifyValueChecksum(true).
 		WithLogger(&teller{o.Tell, fail})
+	if err := checkTables(opt); err != nil {
+		return nil, openFault(err)
+	}
 	db, err := badger.Open(opt)
 	if err == nil {
-		return db, nil
+		// The value log stays empty, and its first bytes must outlast its name.
+		return db, db.Sync()
 	}
 	if isBusy(err) {
 		return nil, fault.Wrap(err, fault.FailedPrecondition, "store_busy", "another process has the log open", "stop that core first")
@@ -156,42 +172,80 @@ func openStore(o Options, fail func(error)) (*badger.DB, error) {
 }
 
 // release closes what is open without writing anything of ours.
-func (l *Log) release() {
+func (l *Log) release() error {
+	l.idle.Stop()
+	l.gate.close()
 	if l.values != nil {
 		l.values.close()
 	}
-	if l.slots != nil && l.values != nil {
-		close(l.slots)
-	}
+	var err error
 	if l.db != nil {
-		if err := l.db.Close(); err != nil {
-			l.o.Tell("error", "closing the store: "+err.Error())
-		}
+		err = l.closeStore()
+	}
+	if l.wal != nil {
+		l.wal.close()
 	}
 	if l.anchor != nil {
 		l.anchor.file.Close()
 	}
+	return err
+}
+
+// closeStore closes Badger. On a failing disk it would try for ever to write
+// what it holds, and nothing of that was acknowledged without being durable:
+// then it is left as a crash would leave it.
+func (l *Log) closeStore() error {
+	done := make(chan error, 1)
+	go func() { done <- l.db.Close() }()
+	select {
+	case err := <-done:
+		return err
+	case <-l.broken:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(closeBroken):
+		return fault.New(fault.Unavailable, "store_stuck", "the store cannot be closed: "+l.ReadOnly(), "end the process, and mend the disk")
+	}
 }
 
 // Close seals what is unsealed, closes the store and leaves a whole anchor.
-// Appends that wait are refused.
+// Writers that wait are served first, those that come later are refused, and
+// readers are waited for. Faults: those of the seal; store_stuck when the disk
+// fails, and the store stays open until the process ends.
 func (l *Log) Close() error {
-	err := error(nil)
+	var err error
 	l.closing.Do(func() {
-		err = l.Seal(context.Background())
-		close(l.stop)
-		<-l.stopped
-		if l.ReadOnly() == "" {
-			whole := l.at
-			whole.Group, whole.EventsBefore, whole.SealsBefore = nil, whole.Events, whole.Seals
-			err = errors.Join(err, l.anchor.write(l.anchor.slot(whole)), l.anchor.write(l.anchor.slot(whole)))
+		last := newRequest()
+		last.seal = true
+		err = l.await(last, true)
+		if err == nil {
+			err = l.leaveAnchor()
 		}
-		l.mu.Lock()
-		l.closed = true
-		l.mu.Unlock()
-		l.release()
+		err = errors.Join(err, l.release())
 	})
 	return err
+}
+
+// leaveAnchor writes both slots without a group, so that one torn slot later
+// costs nothing.
+func (l *Log) leaveAnchor() error {
+	whole := l.at
+	whole.EventsBefore, whole.SealsBefore = whole.Events, whole.Seals
+	for range 2 {
+		if err := errors.Join(l.anchor.write(l.anchor.slot(whole)), l.anchor.sync()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealIdle runs when nothing was written for a while.
+func (l *Log) sealIdle() {
+	if err := l.Seal(context.Background()); err != nil && !fault.Is(err, "log_closed") {
+		l.o.Tell("error", "sealing: "+err.Error())
+	}
 }
 
 // fail makes the log read-only, for ever in this process: after a failed sync
@@ -203,6 +257,7 @@ func (l *Log) fail(err error) {
 		return
 	}
 	l.why, l.full = err.Error(), isFull(err)
+	close(l.broken)
 	close(l.changed)
 	l.changed = make(chan struct{})
 }

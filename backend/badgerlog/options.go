@@ -26,6 +26,10 @@ type Options struct {
 	Now func() time.Time
 	// Random makes nonces; nil means crypto/rand.
 	Random io.Reader
+	// Replay takes every durable event at Open, in the order of arrival, genesis
+	// first; nil drops them. Open reads the whole log anyway, so a fold over
+	// events needs no second reading. An error ends Open and is returned.
+	Replay func(arrival uint64, e event.Event) error
 	// Tell takes what the store has to say to an operator; nil drops it.
 	Tell func(level, message string)
 
@@ -46,6 +50,9 @@ type Report struct {
 	AnchorTorn bool
 	// Sealed counts events that an earlier run had left without a seal.
 	Sealed int
+	// ValuesCut counts bytes at the end of the saved values that could not be
+	// read and are gone, as after a power cut: values are not synced.
+	ValuesCut int
 }
 
 // AuditReport tells what an audit read and what is wrong.

@@ -2,7 +2,6 @@ package badgerlog
 
 import (
 	"bytes"
-	"container/heap"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,9 +12,18 @@ import (
 	"atelier.dev/atelier/backend/fault"
 )
 
+// view reads the store. It may be called within itself.
+func (l *Log) view(fn func(txn *badger.Txn) error) error {
+	if !l.gate.enter() {
+		return errClosed()
+	}
+	defer l.gate.leave()
+	return l.db.View(fn)
+}
+
 func (l *Log) get(key []byte) ([]byte, error) {
 	var value []byte
-	err := l.db.View(func(txn *badger.Txn) error {
+	err := l.view(func(txn *badger.Txn) error {
 		item, err := txn.Get(key)
 		if err != nil {
 			return err
@@ -28,6 +36,9 @@ func (l *Log) get(key []byte) ([]byte, error) {
 
 func (l *Log) eventAt(arrival uint64) (event.Event, error) {
 	b, err := l.get(number('a', arrival))
+	if fault.Is(err, "log_closed") {
+		return event.Event{}, err
+	}
 	if err != nil {
 		return event.Event{}, dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", arrival, err))
 	}
@@ -65,6 +76,9 @@ func (l *Log) arrivalOf(id event.ID) (uint64, error) {
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return 0, fault.New(fault.NotFound, "event_unknown", "there is no event "+id.String(), "see `atelier log`")
 	}
+	if fault.Is(err, "log_closed") {
+		return 0, err
+	}
 	return 0, dataLoss("index_damaged", fmt.Sprintf("the index of ids cannot be read: %v", err))
 }
 
@@ -91,7 +105,7 @@ func (l *Log) Find(prefix string) ([]event.ID, error) {
 	}
 	count := l.Count()
 	var found []event.ID
-	err = l.db.View(func(txn *badger.Txn) error {
+	err = l.view(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'i'}, PrefetchValues: true, PrefetchSize: maxFound})
 		defer it.Close()
 		for it.Seek(append([]byte{'i'}, low[:]...)); it.Valid() && len(found) < maxFound; it.Next() {
@@ -119,12 +133,17 @@ func (l *Log) Find(prefix string) ([]event.ID, error) {
 // order in which this replica took them: parents always come first. It stops
 // at the first error of fn and returns it.
 func (l *Log) Scan(from uint64, fn func(arrival uint64, e event.Event) error) error {
-	count := l.Count()
-	return l.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'a'}, PrefetchValues: true, PrefetchSize: 16})
+	return l.scan(from, l.Count(), fn)
+}
+
+// scan reads [from, to), all of which must be there. Values lie in the tables
+// beside their keys, so fetching ahead would only cost goroutines.
+func (l *Log) scan(from, to uint64, fn func(arrival uint64, e event.Event) error) error {
+	return l.view(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'a'}})
 		defer it.Close()
 		n := from
-		for it.Seek(number('a', from)); it.Valid() && n < count; it.Next() {
+		for it.Seek(number('a', from)); it.Valid() && n < to; it.Next() {
 			if !bytes.Equal(it.Item().Key(), number('a', n)) {
 				break
 			}
@@ -141,87 +160,9 @@ func (l *Log) Scan(from uint64, fn func(arrival uint64, e event.Event) error) er
 			}
 			n++
 		}
-		if n < count {
+		if n < to {
 			return dataLoss("event_lost", fmt.Sprintf("event %d is missing", n))
 		}
 		return nil
 	})
-}
-
-// checkParents returns the lamport of an event with these parents, and refuses
-// parents that are unknown or no antichain.
-func (l *Log) checkParents(parents []event.ID) (uint64, error) {
-	if len(parents) > event.MaxParents {
-		return 0, fault.New(fault.InvalidArgument, "parents_count", "an event has at most 64 parents", "join them first")
-	}
-	low, high := ^uint64(0), uint64(0)
-	walk := &ancestors{seen: map[event.ID]bool{}}
-	for _, id := range parents {
-		e, err := l.Event(id)
-		if fault.Is(err, "event_unknown") {
-			return 0, fault.New(fault.NotFound, "parent_unknown", "there is no event "+id.String()+" to follow", "read the object again")
-		}
-		if err != nil {
-			return 0, err
-		}
-		low, high = min(low, e.Header.Lamport), max(high, e.Header.Lamport)
-		walk.add(e)
-	}
-	if len(parents) < 2 {
-		return high + 1, nil
-	}
-	if related, err := l.related(walk, parents, low); err != nil || related {
-		if err == nil {
-			err = fault.New(fault.InvalidArgument, "parents_related", "one parent lies in the past of another", "name the newest only")
-		}
-		return 0, err
-	}
-	return high + 1, nil
-}
-
-// related walks the past of parents, newest first, down to the least lamport
-// among them: below it no parent can lie.
-func (l *Log) related(walk *ancestors, parents []event.ID, low uint64) (bool, error) {
-	is := map[event.ID]bool{}
-	for _, id := range parents {
-		is[id] = true
-	}
-	for walk.Len() > 0 {
-		e := heap.Pop(walk).(event.Event)
-		if e.Header.Lamport <= low {
-			return false, nil
-		}
-		for _, id := range e.Header.Parents {
-			if is[id] {
-				return true, nil
-			}
-			if walk.seen[id] {
-				continue
-			}
-			p, err := l.Event(id)
-			if err != nil {
-				return false, err
-			}
-			heap.Push(walk, p)
-			walk.seen[id] = true
-		}
-	}
-	return false, nil
-}
-
-// ancestors is a heap of events, greatest lamport first.
-type ancestors struct {
-	list []event.Event
-	seen map[event.ID]bool
-}
-
-func (a *ancestors) add(e event.Event)  { heap.Push(a, e); a.seen[e.ID] = true }
-func (a *ancestors) Len() int           { return len(a.list) }
-func (a *ancestors) Less(i, j int) bool { return a.list[i].Header.Lamport > a.list[j].Header.Lamport }
-func (a *ancestors) Swap(i, j int)      { a.list[i], a.list[j] = a.list[j], a.list[i] }
-func (a *ancestors) Push(x any)         { a.list = append(a.list, x.(event.Event)) }
-func (a *ancestors) Pop() any {
-	last := a.list[len(a.list)-1]
-	a.list = a.list[:len(a.list)-1]
-	return last
 }

@@ -37,7 +37,7 @@ func (l *Log) recover(last point, blank bool, report *Report) error {
 		return dataLoss("tail_lost", fmt.Sprintf("the log has %d events and %d seals; its anchor says %d and %d",
 			found.Events, found.Seals, last.Events, last.Seals))
 	}
-	if found.Events > last.Events+maxGroupEvents || found.Seals > last.Seals+1 {
+	if found.Events > last.Events+maxGroupEvents || found.Seals > last.Seals+maxGroupSeals {
 		return dataLoss("anchor_behind", "the anchor lies far behind the log: it is not of this log or was restored alone")
 	}
 	l.at = found
@@ -129,7 +129,7 @@ func (l *Log) measure() (point, error) {
 // lastNumber returns one more than the greatest number under a kind of key.
 func (l *Log) lastNumber(kind byte) (uint64, error) {
 	var n uint64
-	err := l.db.View(func(txn *badger.Txn) error {
+	err := l.view(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Reverse: true, Prefix: []byte{kind}})
 		defer it.Close()
 		it.Seek(bytes.Repeat([]byte{0xff}, 10))

@@ -23,31 +23,34 @@ type values struct {
 	all  map[string][]byte
 }
 
-func openValues(path string) (*values, error) {
+// openValues reads what was saved, and tells how many bytes at the end are no
+// whole records. Those are dropped.
+func openValues(path string) (v *values, cut int, err error) {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return nil, 0, err
 	}
-	v := &values{all: map[string][]byte{}}
+	v = &values{all: map[string][]byte{}}
 	end := v.read(old)
 	if v.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	cut = len(old) - end
 	if end > compactValues {
 		end = 0
 	}
 	if end == len(old) {
-		return v, nil
+		return v, cut, nil
 	}
 	if err := v.file.Truncate(int64(end)); err != nil || end > 0 {
-		return v, err
+		return v, cut, err
 	}
 	for _, key := range slices.Sorted(maps.Keys(v.all)) {
 		if _, err := v.file.Write(frameValue(key, v.all[key])); err != nil {
-			return v, err
+			return v, cut, err
 		}
 	}
-	return v, nil
+	return v, cut, nil
 }
 
 // read takes whole records and returns where they end.

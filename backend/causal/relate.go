@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
 )
 
 // Relate says how a stands to b. The fault is that of Find, or event_unknown
@@ -53,6 +54,29 @@ func (x *Index) Maximal(ids []event.ID) (Frontier, error) {
 		}
 	}
 	return front, nil
+}
+
+// Lamport returns the lamport of an event that has these parents. Faults as
+// those of Relate, and parents_related when one lies in the past of another.
+func (x *Index) Lamport(parents []event.ID) (uint64, error) {
+	if len(parents) > 1 {
+		front, err := x.Maximal(parents)
+		if err != nil {
+			return 0, err
+		}
+		if len(front) != len(parents) {
+			return 0, fault.New(fault.InvalidArgument, "parents_related", "one parent lies in the past of another", "name the newest only")
+		}
+	}
+	high := uint64(0)
+	for _, id := range parents {
+		p, err := x.place(id)
+		if err != nil {
+			return 0, err
+		}
+		high = max(high, p.lamport)
+	}
+	return high + 1, nil
 }
 
 // reaches tells whether target is one of the places or lies in their past.

@@ -162,6 +162,30 @@ func TestRule05_EachSessionIsVisitedOnce(t *testing.T) {
 	}
 }
 
+func TestRule06_ParentsAreMaximal(t *testing.T) {
+	refused := 0
+	for seed := range seeds() / 10 {
+		g := random(seed, sized(seed))
+		x := mustIndex(t, g)
+		for _, e := range g.events {
+			if got, err := x.Lamport(e.Header.Parents); err != nil || got != e.Header.Lamport {
+				t.Fatalf("seed %d: lamport %d, want %d: %v", seed, got, e.Header.Lamport, err)
+			}
+		}
+		ids := g.some()
+		related := len(g.maximal(ids)) < len(ids)
+		if _, err := x.Lamport(ids); fault.Is(err, "parents_related") != related {
+			t.Fatalf("seed %d: related %v, and %v", seed, related, err)
+		}
+		if related {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("no parents were ever related: the sets do not bite")
+	}
+}
+
 // braid is a history in which sessions write in turn, each having used what
 // the one before wrote. It returns the first and the last event.
 func braid(t testing.TB, sessions, size int) (x *Index, first, last event.ID) {

@@ -1,0 +1,88 @@
+package badgerlog
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// commit makes a group durable in the store and the anchor: both are written,
+// then both synced, when the anchor can hold the group; else the store first.
+// Any failure makes the log read-only: nobody knows then what the disk holds.
+func (l *Log) commit(entries []entry, next point) error {
+	next.Group = entries
+	slot := l.anchor.slot(next)
+	next.Group = nil
+	var err error
+	if slot != nil {
+		err = l.commitBeside(slot, entries)
+	} else {
+		err = l.commitLarge(entries, next)
+	}
+	if err != nil {
+		return l.failed(err)
+	}
+	l.at = next
+	return nil
+}
+
+func (l *Log) commitBeside(slot []byte, entries []entry) error {
+	if err := l.room(); err != nil {
+		return err
+	}
+	// The anchor's bytes travel to the disk while the store is written.
+	if err := l.anchor.write(slot); err != nil {
+		return err
+	}
+	return errors.Join(l.store(entries), l.anchor.sync())
+}
+
+func (l *Log) commitLarge(entries []entry, next point) error {
+	if err := errors.Join(l.room(), l.store(entries)); err != nil {
+		return err
+	}
+	return errors.Join(l.anchor.write(l.anchor.slot(next)), l.anchor.sync())
+}
+
+func (l *Log) failed(err error) error {
+	l.fail(err)
+	return l.refuseIfReadOnly()
+}
+
+func (l *Log) store(entries []entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	txn := l.db.NewTransaction(true)
+	defer txn.Discard()
+	for _, e := range entries {
+		if err := txn.Set(e.Key, e.Value); err != nil {
+			return fmt.Errorf("writing the store: %w", err)
+		}
+	}
+	if err := txn.Commit(); err != nil {
+		return fmt.Errorf("writing the store: %w", err)
+	}
+	if l.o.syncOff {
+		return nil
+	}
+	if err := l.wal.sync(); err != nil {
+		return fmt.Errorf("syncing the store: %w", err)
+	}
+	return nil
+}
+
+// room fails when the disk has less free space than Badger's mapped files may
+// need: a full disk under a mapped file ends the process.
+func (l *Log) room() error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(l.o.Dir, &s); err != nil {
+		return err
+	}
+	if s.Bavail*uint64(s.Bsize) < reserve {
+		return fmt.Errorf("less than %d MiB are free: %w", reserve>>20, syscall.ENOSPC)
+	}
+	return nil
+}

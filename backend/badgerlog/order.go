@@ -1,0 +1,60 @@
+package badgerlog
+
+import (
+	"atelier.dev/atelier/backend/causal"
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// headerOf is what the index of causality reads headers by.
+func (l *Log) headerOf(id event.ID) (event.Header, error) {
+	e, err := l.Event(id)
+	return e.Header, err
+}
+
+// Relate says how durable event a stands to b. Faults: event_unknown, data_loss.
+func (l *Log) Relate(a, b event.ID) (causal.Relation, error) {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	return l.order.Relate(a, b)
+}
+
+// Maximal reduces a set of durable events to those that lie in the past of no
+// other of the set, ascending. Faults: parent_unknown, data_loss.
+func (l *Log) Maximal(ids []event.ID) ([]event.ID, error) {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	front, err := l.order.Maximal(ids)
+	return front, asParent(err)
+}
+
+// checkParents returns the lamport of an event with these parents, and refuses
+// parents that are unknown or no antichain.
+func (l *Log) checkParents(parents []event.ID) (uint64, error) {
+	if len(parents) > event.MaxParents {
+		return 0, fault.New(fault.InvalidArgument, "parents_count", "an event has at most 64 parents", "join them first")
+	}
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	lamport, err := l.order.Lamport(parents)
+	return lamport, asParent(err)
+}
+
+func asParent(err error) error {
+	if !fault.Is(err, "event_unknown") {
+		return err
+	}
+	return fault.New(fault.NotFound, "parent_unknown", fault.Of(err).Message+" to follow", "read the object again")
+}
+
+// learn adds durable events to the index.
+func (l *Log) learn(events ...event.Event) error {
+	l.orderMu.Lock()
+	defer l.orderMu.Unlock()
+	for _, e := range events {
+		if err := l.order.Add(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package badgerlog
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// part is a run of events that one goroutine reads and checks by itself.
+type part struct {
+	from, to uint64
+	events   []event.Event
+	err      error
+	read     chan struct{}
+}
+
+// replay is the one reading of the whole log at Open: every event is decoded,
+// held to its hash and its chain, given to the index and to Options.Replay, in
+// the order of arrival. Parts are read side by side, a few ahead of their turn.
+func (l *Log) replay(ctx context.Context) error {
+	parts, stop := make(chan *part, min(runtime.GOMAXPROCS(0), replayAhead)), make(chan struct{})
+	var readers sync.WaitGroup
+	readers.Go(func() {
+		defer close(parts)
+		for from := uint64(0); from < l.at.Events; from += replayPart {
+			p := &part{from: from, to: min(from+replayPart, l.at.Events), read: make(chan struct{})}
+			select {
+			case parts <- p:
+				readers.Go(func() { l.readPart(p) })
+			case <-stop:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	err := l.takeParts(parts)
+	close(stop)
+	readers.Wait()
+	if err == nil && ctx.Err() != nil {
+		return fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "opening the log was given up", "open it again")
+	}
+	return err
+}
+
+func (l *Log) readPart(p *part) {
+	defer close(p.read)
+	p.events = make([]event.Event, 0, p.to-p.from)
+	p.err = l.scan(p.from, p.to, func(_ uint64, e event.Event) error {
+		p.events = append(p.events, e)
+		return nil
+	})
+}
+
+func (l *Log) takeParts(parts <-chan *part) error {
+	prev := event.ID{}
+	for p := range parts {
+		<-p.read
+		if p.err != nil {
+			return p.err
+		}
+		if err := l.learn(p.events...); err != nil {
+			return dataLoss("order_broken", fmt.Sprintf("events %d to %d do not follow their parents: %v", p.from, p.to, err))
+		}
+		for i, e := range p.events {
+			if err := l.take(p.from+uint64(i), e, prev); err != nil {
+				return err
+			}
+			if prev = e.ID; p.from == 0 && i == 0 {
+				prev = event.ID{}
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Log) take(n uint64, e event.Event, prev event.ID) error {
+	h := e.Header
+	switch {
+	case n == 0 && (e.ID != l.at.Genesis || h.Facts.Genesis == nil):
+		return dataLoss("genesis_lost", "the log does not begin with a workspace")
+	case n > 0 && (h.Replica != l.replica || h.Seq != n-1 || h.Prev != prev):
+		return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before", n))
+	case l.o.Replay == nil:
+		return nil
+	}
+	return l.o.Replay(n, e)
+}
