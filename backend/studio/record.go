@@ -179,6 +179,9 @@ func (r *run) hasFailed(ctx context.Context, n attach.Note) error {
 	const notFound = 2 // ENOENT: the file, or the interpreter that it names
 	switch n.Errno {
 	case 0:
+		if err := r.record(ctx, n.Offset); err != nil {
+			return err
+		}
 		return r.isLost(ctx, valid(n.Message))
 	case notFound:
 		return r.hasEnded(ctx, n.Offset, event.Exit{Status: statusNotFound}, valid(n.Message))

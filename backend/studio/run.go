@@ -114,7 +114,16 @@ func closing() error {
 
 // flush makes events of all bytes that are there, so that any may be cited.
 func (r *run) flush(ctx context.Context) error {
-	return r.within(ctx, func(ctx context.Context) error { return r.record(ctx, r.written()) })
+	return r.within(ctx, func(ctx context.Context) error {
+		if r.spool == nil {
+			return nil // there never was a byte
+		}
+		end, err := r.spool.End()
+		if err != nil {
+			return err
+		}
+		return r.record(ctx, end)
+	})
 }
 
 // written is the end of the stream as the shim told it last.

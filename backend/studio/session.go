@@ -33,6 +33,21 @@ type session struct {
 // sessionState is what is kept of a session between two runs of the core.
 type sessionState struct{ Deps []event.ID }
 
+// keptHead is a head as it is kept: a chain's name is bytes, not text.
+type keptHead struct {
+	Chain []byte
+	Seq   uint64
+	ID    event.ID
+}
+
+func keep(f Frontier) []keptHead {
+	kept := make([]keptHead, 0, len(f))
+	for _, h := range f {
+		kept = append(kept, keptHead{[]byte(h.Chain), h.Seq, h.ID})
+	}
+	return kept
+}
+
 var surfaceWords = map[event.Surface]string{
 	event.SurfaceCLI: "cli", event.SurfaceWindow: "window", event.SurfaceWeb: "web", event.SurfaceAPI: "api",
 	event.SurfaceMCP: "mcp", event.SurfaceSSH: "ssh", event.SurfaceAutomation: "automation", event.SurfaceSystem: "system",
@@ -169,7 +184,7 @@ func (s *Studio) save(se *session) error {
 		return err
 	}
 	s.mu.Lock()
-	floor, err := json.Marshal(s.floor)
+	floor, err := json.Marshal(keep(s.floor))
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -181,8 +196,12 @@ func (s *Studio) save(se *session) error {
 // state is written unsynced, so the last of it may be missing.
 func (s *Studio) loadSessions() error {
 	if kept := s.p.Log.LoadState(floorKey(s.human.ID)); kept != nil {
-		if err := json.Unmarshal(kept, &s.floor); err != nil {
+		var floor []keptHead
+		if err := json.Unmarshal(kept, &floor); err != nil {
 			return fault.Wrap(err, fault.DataLoss, "floor_damaged", "what this person has been shown cannot be read", "remove the file values in the data folder; no event is lost")
+		}
+		for _, h := range floor {
+			s.floor = append(s.floor, event.Head{Chain: event.Chain(h.Chain), Seq: h.Seq, ID: h.ID})
 		}
 	}
 	boot := string(s.p.Log.LoadState("boot"))

@@ -1,0 +1,452 @@
+package studio
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/badgerlog"
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// patience bounds a test that hangs; it measures nothing.
+const patience = 30 * time.Second
+
+// world is a home whose log is the real one and whose terminals are memory, so
+// that a test says what each shim saw and when a core is killed.
+type world struct {
+	t    *testing.T
+	dir  string
+	key  ed25519.PrivateKey
+	boot string
+
+	mu     sync.Mutex
+	spools map[event.ID]*fakeSpool
+	shims  map[string]*fakeShim
+	told   []string
+
+	log *badgerlog.Log
+	*Studio
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, dir: t.TempDir(), key: key, boot: "boot 1", spools: map[event.ID]*fakeSpool{}, shims: map[string]*fakeShim{}}
+	w.open()
+	t.Cleanup(w.kill)
+	return w
+}
+
+func (w *world) open() {
+	w.t.Helper()
+	recovery := w.key.Public().(ed25519.PublicKey)
+	log, _, err := badgerlog.Open(context.Background(), badgerlog.Options{Dir: w.dir, Key: w.key, RecoveryKey: recovery,
+		Names: event.WorkspaceCreated{Workspace: "Home", Human: "anna", Device: "laptop"}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.log = log
+	w.Studio, err = Open(context.Background(), w.ports())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) ports() Ports {
+	return Ports{Log: w.log, Spools: w, Shims: w, Typist: w, Links: w, Programs: w, Environments: w, Auditor: w, Boot: w.boot,
+		Now: time.Now, Random: rand.Reader, Quota: 1 << 30, Tell: func(level, message string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.told = append(w.told, level+": "+message)
+		}}
+}
+
+// kill ends the core without a word: nothing is written any more.
+func (w *world) kill() {
+	if w.log == nil {
+		return
+	}
+	w.cancel()
+	w.work.Wait()
+	w.mu.Lock()
+	for _, shim := range w.shims {
+		shim.hangUp()
+	}
+	w.mu.Unlock()
+	if err := w.log.Close(); err != nil {
+		w.t.Error(err)
+	}
+	w.log = nil
+}
+
+// restart kills the core and starts another.
+func (w *world) restart() {
+	w.t.Helper()
+	w.kill()
+	w.open()
+}
+
+func (w *world) caller(surface event.Surface) Caller {
+	w.t.Helper()
+	se, _, err := w.OpenSession(context.Background(), surface, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return Caller{Session: se.ID}
+}
+
+func (w *world) run(c Caller, name string) (event.ID, *fakeShim) {
+	w.t.Helper()
+	started, err := w.Start(context.Background(), c, StartRequest{Argv: []string{"sh"}, Folder: "/", Name: name})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("running", func() bool { x, _ := w.execution(started.ID); return x.State == "running" })
+	return started.ID, w.shim(started.ID)
+}
+
+func (w *world) shim(id event.ID) *fakeShim {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.shims[w.Folder(id)]
+}
+
+func (w *world) until(what string, good func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(patience); !good(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("never: %s; told: %q", what, w.told)
+		}
+	}
+}
+
+// events lists what the log holds of a type, oldest first.
+func (w *world) events(kind event.Type) []event.Event {
+	w.t.Helper()
+	var all []event.Event
+	if err := w.log.Scan(0, func(_ uint64, e event.Event) error {
+		if kind == "" || e.Header.Type == kind {
+			all = append(all, e)
+		}
+		return nil
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+func (w *world) last(kind event.Type) event.Event {
+	w.t.Helper()
+	all := w.events(kind)
+	if len(all) == 0 {
+		w.t.Fatalf("no %s", kind)
+	}
+	return all[len(all)-1]
+}
+
+// The ports.
+
+func (w *world) Folder(id event.ID) string { return filepath.Join("/spool", id.String()) }
+
+func (w *world) Make(id event.ID) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spools[id] = &fakeSpool{}
+	return w.Folder(id), nil
+}
+
+func (w *world) Open(id event.ID) (Spool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s := w.spools[id]; s != nil {
+		return s, nil
+	}
+	return nil, fault.New(fault.NotFound, "spool_absent", "there is no folder", "look elsewhere")
+}
+
+func (w *world) Remove(id event.ID) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.spools, id)
+	return nil
+}
+
+func (w *world) All() (all []event.ID, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.spools {
+		all = append(all, id)
+	}
+	return all, nil
+}
+
+func (w *world) Launch(_ context.Context, l Launch) (Held, error) {
+	id, err := event.ParseID(filepath.Base(l.Folder))
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	shim := &fakeShim{spool: w.spools[id], launch: l, alive: true}
+	w.shims[l.Folder] = shim
+	w.mu.Unlock()
+	held := shim.connect(0)
+	shim.note(attach.Note{Kind: attach.NoteStarted, PID: 7, Cols: l.Cols, Rows: l.Rows})
+	return held, nil
+}
+
+func (w *world) Adopt(_ context.Context, folder string, after uint64) (Held, error) {
+	w.mu.Lock()
+	shim := w.shims[folder]
+	w.mu.Unlock()
+	if shim == nil || !shim.alive {
+		return nil, fault.New(fault.Unavailable, "shim_dead", "nobody listens", "settle it")
+	}
+	return shim.connect(after), nil
+}
+
+func (w *world) Type(_ context.Context, socket string, t attach.Ticket, epoch uint64, data []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, shim := range w.shims {
+		if shim.launch.Socket == socket {
+			return shim.typed(t, epoch, data)
+		}
+	}
+	return fault.New(fault.Unavailable, "shim_gone", "nobody listens", "try again")
+}
+
+func (w *world) Point(event.ID, string) (string, error) { return "/run/agent", nil }
+func (w *world) Drop(event.ID) error                    { return nil }
+func (w *world) SocketOf(id event.ID) string            { return "/run/" + id.String()[:16] }
+func (w *world) Resolve(argv0, _, _ string) (string, error) {
+	return "/bin/" + argv0, nil
+}
+func (w *world) Login(context.Context) ([]string, string, error) {
+	return []string{"PATH=/bin", "SECRET=canary-value"}, "/bin/bash", nil
+}
+
+func (w *world) AuditLog(ctx context.Context, progress func(events, seals uint64)) (events, seals uint64, wrong []Problem, err error) {
+	r, err := w.log.Audit(ctx, func(done, _ uint64) { progress(done, 0) })
+	for _, f := range r.Findings {
+		wrong = append(wrong, Problem{Code: f.Code, Message: f.What})
+	}
+	return r.Events, r.Seals, wrong, err
+}
+
+// fakeSpool is recorded bytes in memory.
+type fakeSpool struct {
+	mu    sync.Mutex
+	bytes []byte
+	notes []attach.Note
+	syncs int
+}
+
+func (s *fakeSpool) ReadAt(b []byte, at int64) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at >= int64(len(s.bytes)) {
+		return 0, io.EOF
+	}
+	n := copy(b, s.bytes[at:])
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (s *fakeSpool) End() (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return uint64(len(s.bytes)), nil
+}
+
+func (s *fakeSpool) Sync() error { s.mu.Lock(); s.syncs++; s.mu.Unlock(); return nil }
+
+func (s *fakeSpool) Root(from, to uint64) (event.ID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := event.NewRangeHash()
+	_, err := io.Copy(h, bytes.NewReader(s.bytes[from:to]))
+	return h.Root(), err
+}
+
+func (s *fakeSpool) Notes(after uint64, each func(attach.Note) error) error {
+	s.mu.Lock()
+	notes := slices.Clone(s.notes)
+	s.mu.Unlock()
+	for _, n := range notes {
+		if n.Index > after {
+			if err := each(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *fakeSpool) Close() error { return nil }
+
+// fakeShim says what a test tells it to have seen, and outlives cores.
+type fakeShim struct {
+	spool  *fakeSpool
+	launch Launch
+	alive  bool
+
+	mu       sync.Mutex
+	held     *fakeHeld
+	epoch    uint64
+	driver   attach.Ticket
+	admitted map[attach.Ticket]bool // to connected
+	input    []byte
+	asked    []attach.Frame
+	refuse   error
+}
+
+type fakeHeld struct {
+	shim    *fakeShim
+	holding attach.Holding
+	heard   chan attach.Frame
+}
+
+func (h *fakeHeld) Socket() string             { return h.shim.launch.Socket }
+func (h *fakeHeld) Holding() attach.Holding    { return h.holding }
+func (h *fakeHeld) Heard() <-chan attach.Frame { return h.heard }
+
+func (h *fakeHeld) Close() error {
+	h.shim.mu.Lock()
+	defer h.shim.mu.Unlock()
+	if h.shim.held == h {
+		h.shim.held = nil
+		close(h.heard)
+	}
+	return nil
+}
+
+func (h *fakeHeld) Do(_ context.Context, f attach.Frame) error {
+	s := h.shim
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held != h {
+		return fault.New(fault.Unavailable, "shim_gone", "the connection has ended", "adopt again")
+	}
+	if s.refuse != nil {
+		return s.refuse
+	}
+	s.asked = append(s.asked, f)
+	switch f := f.(type) {
+	case attach.Admit:
+		s.admitted[f.Ticket] = s.admitted[f.Ticket]
+	case attach.Dismiss:
+		delete(s.admitted, f.Ticket)
+	case attach.Grant:
+		if f.Epoch <= s.epoch {
+			return fault.New(fault.Aborted, "epoch", fmt.Sprintf("epoch %d is not after %d", f.Epoch, s.epoch), "take the next")
+		}
+		s.epoch, s.driver = f.Epoch, f.Ticket
+	}
+	return nil
+}
+
+func (s *fakeShim) connect(after uint64) *fakeHeld {
+	s.hangUp()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.admitted == nil {
+		s.admitted = map[attach.Ticket]bool{}
+	}
+	end, _ := s.spool.End()
+	h := &fakeHeld{shim: s, heard: make(chan attach.Frame, 1<<16)}
+	h.holding = attach.Holding{Version: 1, PID: 7, Epoch: s.epoch, End: end, Notes: uint64(len(s.spool.notes))}
+	for t, connected := range s.admitted {
+		h.heard <- attach.Held{Ticket: t, Connected: connected}
+	}
+	for _, n := range s.spool.notes {
+		if n.Index > after {
+			h.heard <- n
+		}
+	}
+	s.held = h
+	return h
+}
+
+func (s *fakeShim) hangUp() {
+	s.mu.Lock()
+	h := s.held
+	s.mu.Unlock()
+	if h != nil {
+		h.Close()
+	}
+}
+
+// note makes the shim see something.
+func (s *fakeShim) note(n attach.Note) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spool.mu.Lock()
+	n.Index, n.Offset = uint64(len(s.spool.notes))+1, uint64(len(s.spool.bytes))
+	s.spool.notes = append(s.spool.notes, n)
+	s.spool.mu.Unlock()
+	if s.held != nil {
+		s.held.heard <- n
+	}
+}
+
+// prints makes the program write.
+func (s *fakeShim) prints(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spool.mu.Lock()
+	s.spool.bytes = append(s.spool.bytes, text...)
+	end := uint64(len(s.spool.bytes))
+	s.spool.mu.Unlock()
+	if s.held != nil {
+		s.held.heard <- attach.Wrote{End: end}
+	}
+}
+
+func (s *fakeShim) connects(t attach.Ticket, connected bool) {
+	s.mu.Lock()
+	s.admitted[t] = connected
+	s.mu.Unlock()
+	kind := attach.NoteAttached
+	if !connected {
+		kind = attach.NoteDetached
+	}
+	s.note(attach.Note{Kind: kind, Ticket: t})
+}
+
+func (s *fakeShim) typed(t attach.Ticket, epoch uint64, data []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t != s.driver || epoch != s.epoch {
+		return fault.New(fault.Aborted, "keyboard_taken", "another drives", "take it")
+	}
+	s.input = append(s.input, data...)
+	return nil
+}
+
+// dies is the shim's process killed.
+func (s *fakeShim) dies() {
+	s.alive = false
+	s.hangUp()
+}
+
+func (s *fakeShim) requests() []attach.Frame {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
