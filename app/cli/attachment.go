@@ -78,7 +78,7 @@ type attachment struct {
 
 // What the loop hears beside frames.
 type (
-	lost      struct{ err error }
+	lost      struct{ conn net.Conn }
 	failed    struct{ err error }
 	shown     struct{ alternate bool } // old output was shown
 	inputDone struct{}
@@ -205,7 +205,7 @@ func (a *attachment) receive(conn net.Conn) {
 	for {
 		body, err := in.next()
 		if err != nil {
-			a.tellLoop(lost{err})
+			a.tellLoop(lost{conn})
 			return
 		}
 		if offset, bytes, is := attach.OutputOf(body); is {

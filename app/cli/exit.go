@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 
@@ -62,6 +64,15 @@ func statusOf(cmd *cobra.Command, err error) int {
 		return exitNotExecutable
 	}
 	return exitOurs
+}
+
+// unwritten makes a fault of an answer that could not be written.
+func unwritten(err error, out *os.File) error {
+	var at *fs.PathError
+	if errors.As(err, &at) && at.Op == "write" && at.Path == out.Name() {
+		return fault.Wrap(at.Err, fault.Unknown, "output", "cannot write the answer", "see where standard output goes")
+	}
+	return err
 }
 
 // tell writes a failure for a person, and with --json for a program too.

@@ -135,7 +135,7 @@ func (l *lines) print(r rune, cells int) {
 		l.row = l.at
 	}
 	if l.at+cells > lineMax {
-		l.let()
+		l.flush()
 	}
 	l.reach(l.at)
 	if l.insert {
@@ -163,13 +163,30 @@ func (l *lines) put(c cell) {
 	l.at++
 }
 
-// open moves n cells in at the cursor, and what leaves the row is lost.
+// rowEnd is where the cursor's row ends in cells.
+func (l *lines) rowEnd() int { return min(len(l.cells), l.row+l.cols) }
+
+// open moves n blanks in at the cursor, and what leaves the row is lost.
 func (l *lines) open(n int) {
-	end := min(len(l.cells), l.row+l.cols)
-	for ; n > 0 && l.at < end; n-- {
-		copy(l.cells[l.at+1:end], l.cells[l.at:end-1])
-		l.cells[l.at] = cell{char: ' '}
+	if l.at >= len(l.cells) {
+		return
 	}
+	l.reach(min(len(l.cells)+n, l.row+l.cols, lineMax))
+	end := l.rowEnd()
+	n = min(n, end-l.at)
+	copy(l.cells[l.at+n:end], l.cells[l.at:end-n])
+	l.blank(l.at, l.at+n)
+}
+
+// remove takes n cells out at the cursor.
+func (l *lines) remove(n int) {
+	end := l.rowEnd()
+	if l.at >= end {
+		return
+	}
+	n = min(n, end-l.at)
+	copy(l.cells[l.at:end], l.cells[l.at+n:end])
+	l.blank(end-n, end)
 }
 
 // control obeys a control of one byte; those that draw nothing are left out.
@@ -180,28 +197,29 @@ func (l *lines) control(b byte) {
 	case '\r':
 		l.at = l.row
 	case '\b':
-		l.at = max(l.at-1, l.row)
+		l.column(l.stands() - 1)
 	case '\t':
-		column := (l.at - l.row + tabStop) / tabStop * tabStop
-		l.column(column)
+		l.column((l.stands() + tabStop) / tabStop * tabStop)
 	}
 }
+
+// stands is the column of the cursor. After the last one of a row it is still
+// that one, until something is written.
+func (l *lines) stands() int { return min(l.at-l.row, l.cols-1) }
 
 // column moves the cursor within its row.
 func (l *lines) column(n int) { l.at = min(l.row+min(max(n, 0), l.cols-1), lineMax) }
 
 // newline writes the line out and begins another.
 func (l *lines) newline() {
-	l.flush()
-	for n := len(l.out); n > 0 && l.out[n-1] == ' '; n-- {
-		l.out = l.out[:n-1]
+	for n := len(l.cells); n > 0 && l.cells[n-1] == (cell{char: ' '}); n-- {
+		l.cells = l.cells[:n-1]
 	}
+	l.flush()
 	l.out = append(l.out, '\n')
 }
 
-// let writes out a line that is too long to be edited any further.
-func (l *lines) let() { l.flush() }
-
+// flush writes out what there is of the line. Nothing edits it any more.
 func (l *lines) flush() {
 	for _, c := range l.cells {
 		if c.char != wideRest {
@@ -216,7 +234,7 @@ func (l *lines) leave(column int) {
 	if len(l.cells) > 0 {
 		l.newline()
 	}
-	l.row, l.at = 0, 0
+	l.row = 0
 	l.column(column)
 }
 
@@ -240,8 +258,7 @@ func (l *lines) csi(numbers string, final byte) {
 		return // modes of the terminal
 	}
 	first, second, _ := strings.Cut(numbers, ";")
-	n := count(first)
-	column := l.at - l.row
+	n, column := count(first), l.stands()
 	switch final {
 	case 'C', 'a':
 		l.column(column + n)
@@ -263,32 +280,29 @@ func (l *lines) csi(numbers string, final byte) {
 		if first == "4" {
 			l.insert = final == 'h'
 		}
-	default:
+	case 'J', 'K', 'X', 'P', '@':
+		l.column(column)
 		l.edit(final, first, n)
 	}
 }
 
 // edit obeys what changes the line at the cursor.
 func (l *lines) edit(final byte, first string, n int) {
-	end := min(len(l.cells), l.row+l.cols)
 	switch final {
 	case 'J', 'K':
 		l.erase(final, first)
 	case 'X':
-		l.blank(l.at, min(l.at+n, end))
+		l.blank(l.at, min(l.at+n, l.rowEnd()))
 	case 'P':
-		for ; n > 0 && l.at < end; n-- {
-			copy(l.cells[l.at:end], l.cells[l.at+1:end])
-			l.cells[end-1] = cell{char: ' '}
-		}
+		l.remove(n)
 	case '@':
-		l.open(min(n, l.cols))
+		l.open(n)
 	}
 }
 
 // erase blanks to the end, from the beginning or all of the row (K) or line (J).
 func (l *lines) erase(final byte, what string) {
-	from, to := l.row, min(len(l.cells), l.row+l.cols)
+	from, to := l.row, l.rowEnd()
 	if final == 'J' {
 		from, to = 0, len(l.cells)
 	}
@@ -299,7 +313,7 @@ func (l *lines) erase(final byte, what string) {
 		to = min(l.at+1, to)
 	case "2":
 		if final == 'J' { // the screen is cleared: what stood there was seen
-			l.leave(l.at - l.row)
+			l.leave(l.stands())
 			return
 		}
 	default:
@@ -321,19 +335,19 @@ func (l *lines) blank(from, to int) {
 // up goes to a row above if it is one of this line.
 func (l *lines) up(n int) {
 	if back := n * l.cols; back <= l.row {
-		l.row, l.at = l.row-back, l.at-back
+		l.row, l.at = l.row-back, l.row-back+l.stands()
 		return
 	}
-	l.leave(l.at - l.row)
+	l.leave(l.stands())
 }
 
 // down goes to a row below if it is one of this line.
 func (l *lines) down(n int) {
 	if on := n * l.cols; l.row+on <= len(l.cells) {
-		l.row, l.at = l.row+on, l.at+on
+		l.row, l.at = l.row+on, l.row+on+l.stands()
 		return
 	}
-	l.leave(l.at - l.row)
+	l.leave(l.stands())
 }
 
 // count reads a number of a sequence; none and 0 are 1.

@@ -115,6 +115,21 @@ func (a *attachment) tellOnce(text string) {
 	}
 }
 
+// tellDriver says who has the keyboard to a person who has not.
+func (a *attachment) tellDriver() {
+	if !a.tty || a.driving.Load() {
+		return
+	}
+	said := a.prefixName + " t takes the keyboard, " + a.prefixName + " d leaves"
+	if a.driver != "" {
+		said = a.driver + " has the keyboard; " + said
+	}
+	if a.observe {
+		said = "you are watching; " + said
+	}
+	a.notice(said)
+}
+
 func (a *attachment) flush() {
 	if a.conn == nil || !a.driving.Load() || !a.since.IsZero() {
 		return
@@ -134,14 +149,12 @@ func (a *attachment) take(ctx context.Context) {
 	if a.driving.Load() {
 		return
 	}
-	observe := a.observe
 	a.observe = false
 	go a.guarded(func() {
 		if err := a.control(ctx, "take", a.p.open); err != nil {
 			a.tellLoop(takeError{err})
 		}
 	})
-	_ = observe
 }
 
 func (a *attachment) control(ctx context.Context, action string, open func(context.Context) (*studio, error)) error {
@@ -163,6 +176,7 @@ func (a *attachment) hear(ctx context.Context, what any) error {
 		return a.greeted(f)
 	case shown:
 		a.fit(f.alternate || a.from > 0)
+		a.tellDriver()
 	case attach.Turn:
 		a.turned(f)
 	case attach.Size:
@@ -186,7 +200,9 @@ func (a *attachment) hear(ctx context.Context, what any) error {
 		a.typing.drop()
 		a.notice(fault.Of(f.err).Error())
 	case lost:
-		a.broken()
+		if f.conn == a.conn { // not one that was given up already
+			a.broken()
+		}
 	case failed:
 		return a.fails(f.err)
 	}

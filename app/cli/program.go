@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"atelier.dev/atelier/backend/fault"
 )
 
 // program is one run of the command line: what it reads, writes and was told
@@ -27,11 +29,12 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	if err == nil {
 		return 0
 	}
+	err = unwritten(err, stdout)
 	if cmd == root && strings.HasPrefix(err.Error(), "unknown command ") {
 		err = unknown(root, args)
 	}
 	// A line that cannot be parsed leaves the flag unread.
-	p.json = p.json || wantsJSON(args)
+	p.json = p.json || fault.Is(err, "usage") && wantsJSON(args)
 	status := statusOf(cmd, err)
 	if _, own := err.(programStatus); !own { //nolint:errorlint // a wrapped one comes with a message
 		p.tell(err)

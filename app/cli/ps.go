@@ -51,7 +51,9 @@ func (p *program) ps(ctx context.Context, running, quiet bool) error {
 		return psTable(p.stdout, all, s.session, time.Now())
 	}
 	for _, e := range all {
-		fmt.Fprintln(p.stdout, visible(e.Name))
+		if _, err := fmt.Fprintln(p.stdout, visible(e.Name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
