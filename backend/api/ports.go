@@ -45,7 +45,7 @@ type Record interface {
 	Events(ctx context.Context, c studio.Caller, f studio.EventFilter, each func([]studio.Event, studio.Frontier) error) error
 	Show(ctx context.Context, c studio.Caller, ref string) (studio.Shown, error)
 	Verify(ctx context.Context, c studio.Caller, each func(studio.Audit) error) error
-	Transcript(ctx context.Context, c studio.Caller, ref string, from uint64, to *uint64, follow bool, each func(studio.Piece) error) error
+	Transcript(ctx context.Context, c studio.Caller, ref string, q studio.TranscriptRequest, each func(studio.Piece) error) error
 }
 
 // Studio is all that the surface asks for.

@@ -170,7 +170,7 @@ func (m *memory) Verify(_ context.Context, _ studio.Caller, each func(studio.Aud
 	return each(studio.Audit{Events: 3, Done: true, Problems: []studio.Problem{{Code: "a", Message: "b\xff", Mend: "c"}}, Read: read})
 }
 
-func (m *memory) Transcript(_ context.Context, _ studio.Caller, _ string, _ uint64, _ *uint64, _ bool, each func(studio.Piece) error) error {
+func (m *memory) Transcript(_ context.Context, _ studio.Caller, _ string, _ studio.TranscriptRequest, each func(studio.Piece) error) error {
 	return each(m.piece)
 }
 
