@@ -21,8 +21,8 @@ type Facts struct {
 	Size *Size
 	// Exit is how the program ended, in execution.exited.
 	Exit *Exit
-	// Request is the hash of a client's own key with its content, so that the
-	// same request twice is done once.
+	// Request names a client's request, so that the same one twice is done once:
+	// 16 bytes of the hash of the client's own key, 16 of that of its content.
 	Request ID
 	// Genesis is the rule document of workspace.created.
 	Genesis *Genesis

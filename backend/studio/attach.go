@@ -43,24 +43,30 @@ func (s *Studio) Attach(ctx context.Context, c Caller, ref string, observe bool,
 	if err != nil {
 		return Attachment{}, err
 	}
-	held, err := r.reach(ctx)
-	if fault.Is(err, "execution_ended") {
-		return s.attachEnded(c, se, id)
-	}
-	if err != nil {
-		return Attachment{}, err
-	}
 	if _, err := s.p.Links.Point(id, authSock); err != nil {
 		s.tell("linking the agent's socket", err)
 	}
-	a, err := r.attach(ctx, se, held)
+	held, err := r.reach(ctx)
 	if err != nil {
-		return Attachment{}, err
+		return s.attachedOr(c, se, id, Attachment{}, err)
 	}
-	if !observe {
-		if err := r.takeIfFree(ctx, se, &a); err != nil {
-			return Attachment{}, err
-		}
+	a, err := r.attach(ctx, se, held, observe)
+	if !fault.Is(err, "shim_gone") {
+		return s.attachedOr(c, se, id, a, err)
+	}
+	if held, err = r.reachAnew(ctx, held); err == nil {
+		a, err = r.attach(ctx, se, held, observe)
+	}
+	return s.attachedOr(c, se, id, a, err)
+}
+
+// attachedOr answers an attachment, or what is to be had of a program that ended.
+func (s *Studio) attachedOr(c Caller, se *session, id event.ID, a Attachment, err error) (Attachment, error) {
+	switch {
+	case fault.Is(err, "execution_ended"):
+		return s.attachEnded(c, se, id)
+	case err != nil:
+		return Attachment{}, err
 	}
 	return s.attached(c, id, a)
 }
@@ -82,8 +88,9 @@ func (s *Studio) attached(c Caller, id event.ID, a Attachment) (Attachment, erro
 	return a, err
 }
 
-// attach opens the execution, records the operator and lets its ticket in.
-func (r *run) attach(ctx context.Context, se *session, held Held) (Attachment, error) {
+// attach opens the execution, records the operator, lets its ticket in and gives
+// it the keyboard if nobody has it and it does not only observe.
+func (r *run) attach(ctx context.Context, se *session, held Held, observe bool) (Attachment, error) {
 	s := r.s
 	t, err := s.newTicket()
 	if err != nil {
@@ -106,7 +113,11 @@ func (r *run) attach(ctx context.Context, se *session, held Held) (Attachment, e
 		return Attachment{}, err
 	}
 	r.hasLeft(t, false) // whoever never connects does not stay
-	return Attachment{Ticket: t, Socket: held.Socket(), Ack: Ack{Event: e.ID}}, nil
+	a := Attachment{Ticket: t, Socket: held.Socket(), Ack: Ack{Event: e.ID}}
+	if observe {
+		return a, nil
+	}
+	return a, r.takeIfFree(ctx, se, &a)
 }
 
 // used makes the execution's next event follow one that an operator wrote.

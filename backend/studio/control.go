@@ -128,7 +128,7 @@ func (r *run) change(ctx context.Context, to attach.Ticket, by *session, turn *e
 	turn.Epoch = r.epoch + 1
 	r.mu.Unlock()
 	if held == nil {
-		return 0, fault.New(fault.Unavailable, "shim_gone", "the process that holds this terminal does not answer", "try again")
+		return 0, fault.New(fault.Unavailable, "shim_gone", "the process that holds this terminal does not answer", "try again; see `atelier doctor` and `atelier core logs`")
 	}
 	e, err := r.s.write(ctx, by, event.Draft{Type: event.ExecutionControlChangedType, Affected: []event.ID{r.id},
 		Facts: event.Facts{Turn: turn}}, by.basis(r.id)...)

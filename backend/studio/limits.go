@@ -14,6 +14,9 @@ const (
 	// adoptEvery is the pause between tries to reach a shim that lives and does
 	// not answer.
 	adoptEvery = time.Second
+	// linkWait is how long a call waits for a link that has just broken: an end
+	// is an event within one sync, and a living shim is found again at once.
+	linkWait = 2 * time.Second
 	// sendWait is how long a program may leave typed input unread before Send
 	// gives the keyboard back.
 	sendWait = 10 * time.Second
@@ -33,8 +36,8 @@ const (
 	firstWindow = 1024
 	// pieceBytes is the size of one piece of a transcript: sixteen fit one message.
 	pieceBytes = 256 << 10
-	// requestsMax bounds the remembered keys of clients.
-	requestsMax = 4096
+	// openedMax bounds the objects whose shown version a session remembers.
+	openedMax = 4096
 	// sizeMax is the most columns or rows: 16 bits in the kernel.
 	sizeMax = 1<<16 - 1
 	// usualCols and usualRows are the size of a terminal that names none.

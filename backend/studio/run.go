@@ -70,23 +70,35 @@ func (s *Studio) newRun(id event.ID, pastOf []event.ID, recorded, noted, epoch u
 
 // reach returns the link to the shim of an execution. Reasons: shim_gone,
 // execution_ended.
-func (r *run) reach(ctx context.Context) (Held, error) {
+func (r *run) reach(ctx context.Context) (Held, error) { return r.reachAnew(ctx, nil) }
+
+// reachAnew returns a link that is not the one that has failed. A program that
+// ends takes its link with it before its end is an event: that is waited for.
+func (r *run) reachAnew(ctx context.Context, failed Held) (Held, error) {
 	select {
 	case <-r.ready:
 	case <-ctx.Done():
 		return nil, fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "the call was given up", "send it again")
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.held != nil {
-		return r.held, nil
+	ctx, cancel := context.WithTimeout(ctx, linkWait)
+	defer cancel()
+	for {
+		news := r.s.newsNow()
+		r.mu.Lock()
+		held := r.held
+		r.mu.Unlock()
+		if held != nil && held != failed {
+			return held, nil
+		}
+		select {
+		case <-r.over:
+			return nil, ended()
+		default:
+		}
+		if err := r.s.await(ctx, news); err != nil {
+			return nil, fault.New(fault.Unavailable, "shim_gone", "the process that holds this terminal does not answer", "try again; see `atelier doctor` and `atelier core logs`")
+		}
 	}
-	select {
-	case <-r.over:
-		return nil, ended()
-	default:
-	}
-	return nil, fault.New(fault.Unavailable, "shim_gone", "the process that holds this terminal does not answer", "try again; see `atelier doctor` and `atelier core logs`")
 }
 
 func ended() error {

@@ -256,7 +256,7 @@ func (s *Studio) served(c Caller) (Frontier, error) {
 func (s *Studio) opens(se *session, id event.ID, version []event.ID) error {
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	if se.opened == nil || len(se.opened) >= requestsMax {
+	if se.opened == nil || len(se.opened) >= openedMax {
 		se.opened = map[event.ID][]event.ID{}
 	}
 	se.opened[id] = version

@@ -3,7 +3,7 @@ package studio
 import (
 	"context"
 	"crypto/sha256"
-	"io"
+	"fmt"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -38,9 +38,8 @@ func (s *Studio) Start(ctx context.Context, c Caller, q StartRequest) (Started, 
 // startOnce starts what a client's key stands for, if it was not started yet.
 func (s *Studio) startOnce(ctx context.Context, c Caller, se *session, q StartRequest) (Started, error) {
 	id := requestID(se.id, q)
-	key := sha256.Sum256([]byte(se.id.String() + "\x00" + q.Key))
 	s.mu.Lock()
-	if known, used := s.keys[key]; used && known != id {
+	if known, used := s.keys[keyOf(id)]; used && known != id {
 		s.mu.Unlock()
 		return Started{}, fault.New(fault.Aborted, "request_differs", "this key was used for another request", "use a new key for a new request")
 	}
@@ -54,29 +53,39 @@ func (s *Studio) startOnce(ctx context.Context, c Caller, se *session, q StartRe
 		}
 	}
 	r := &request{done: make(chan struct{})}
-	if len(s.keys) < requestsMax {
-		s.keys[key] = id
-	}
-	s.requests[id] = r
+	s.keys[keyOf(id)], s.requests[id] = id, r
 	s.mu.Unlock()
 	r.started, r.err = s.start(ctx, c, se, q, id)
 	if r.err != nil {
 		s.mu.Lock()
 		delete(s.requests, id) // nothing was done: the same key may try again
+		delete(s.keys, keyOf(id))
 		s.mu.Unlock()
 	}
 	close(r.done)
 	return r.started, r.err
 }
 
-// requestID is the hash of a client's key with what it asks for.
+// keySize is the part of a request's id that names the client's key.
+const keySize = 16
+
+// requestID names a request: half of it is the hash of the session's key, half
+// the hash of what is asked for, so that a key that is used for something else
+// is found out.
 func requestID(session event.ID, q StartRequest) event.ID {
+	id := hashOf([]string{session.String(), q.Key})
+	content := hashOf(slices.Concat([]string{q.Folder, q.Name}, q.Argv))
+	copy(id[keySize:], content[:])
+	return id
+}
+
+func keyOf(request event.ID) [keySize]byte { return [keySize]byte(request[:]) }
+
+func hashOf(texts []string) (id event.ID) {
 	h := sha256.New()
-	for _, text := range slices.Concat([]string{session.String(), q.Key, q.Folder, q.Name}, q.Argv) {
-		_, _ = io.WriteString(h, text) // a hash takes everything
-		h.Write([]byte{0})
+	for _, text := range texts {
+		fmt.Fprintf(h, "%d\n%s", len(text), text)
 	}
-	var id event.ID
 	h.Sum(id[:0])
 	return id
 }
@@ -92,7 +101,7 @@ func (s *Studio) remember(e event.Event) {
 		r.started.Name = x.Name.Default().Value
 	}
 	close(r.done)
-	s.requests[id] = r
+	s.keys[keyOf(id)], s.requests[id] = id, r
 }
 
 func (s *Studio) start(ctx context.Context, c Caller, se *session, q StartRequest, id event.ID) (Started, error) {
@@ -111,14 +120,15 @@ func (s *Studio) start(ctx context.Context, c Caller, se *session, q StartReques
 	s.mu.Lock()
 	s.runs[e.ID] = r
 	s.mu.Unlock()
-	held, err := s.launch(ctx, r, l, q.AuthSock)
+	// It is recorded, so it is begun even when the caller gives up now.
+	held, failed := s.launch(context.WithoutCancel(ctx), r, l, q.AuthSock)
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
-		r.live(held, err)
+		r.live(held, failed)
 	}()
-	if err != nil {
-		return Started{}, err
+	if failed != nil {
+		return Started{}, failed
 	}
 	ack, err := s.ack(c, e.ID)
 	return Started{ID: e.ID, Name: name, Ack: ack}, err

@@ -36,7 +36,7 @@ type Studio struct {
 	floor    Frontier
 	runs     map[event.ID]*run
 	requests map[event.ID]*request
-	keys     map[event.ID]event.ID // a client's key to the request it stood for
+	keys     map[[keySize]byte]event.ID // a client's key to the request it stood for
 }
 
 // Open reads the log into objects and begins to look for the shims of all
@@ -63,7 +63,7 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 		human:  event.Actor{ID: event.Derived(genesis, "human"), Kind: event.Human},
 		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
 		fold:   object.New(p.Log), news: make(chan struct{}), sessions: map[event.ID]*session{},
-		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, keys: map[event.ID]event.ID{}}
+		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, keys: map[[keySize]byte]event.ID{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, s.catchUp()
 }
