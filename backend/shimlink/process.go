@@ -1,0 +1,46 @@
+package shimlink
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// startOf tells when a process began, in ticks since boot: field 22 of its stat.
+// A process id is used again, but not with the same start. The name before it,
+// in brackets, may hold spaces and brackets itself.
+func startOf(pid int) (start uint64, lives bool) {
+	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	stat, err := io.ReadAll(io.LimitReader(f, statMax))
+	if err != nil {
+		return 0, false // it ended while we looked
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" { // a zombie is dead
+		return 0, false
+	}
+	start, err = strconv.ParseUint(fields[19], 10, 64)
+	return start, err == nil
+}
+
+// locked reports whether a process writes a spool folder: a shim keeps its notes
+// locked from before it starts the program until it ends. It tells a shim that
+// is about to write launch.json from one that never will.
+func locked(folder string) bool {
+	fd, err := unix.Open(filepath.Join(folder, "notes"), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	err = unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &lock)
+	return err == nil && lock.Type != unix.F_UNLCK
+}

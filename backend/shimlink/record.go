@@ -1,0 +1,107 @@
+package shimlink
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// recordName is the file in a spool folder by which a shim is found again.
+const recordName = "launch.json"
+
+// record says where a shim listens and which process it is.
+type record struct {
+	Version int    `json:"version"` // of the attach protocol
+	Socket  string `json:"socket"`
+	PID     int    `json:"pid"`
+	Start   uint64 `json:"start"` // see startOf
+	Key     string `json:"key"`   // hex
+	key     attach.Key
+}
+
+// lives reports whether the process that wrote the record still runs.
+func (r record) lives() bool {
+	start, lives := startOf(r.PID)
+	return lives && start == r.Start
+}
+
+// find returns the record of a shim that lives. Faults: shim_dead, shim_silent
+// while it begins, launch_exposed, launch_damaged.
+func find(folder string) (record, error) {
+	path := filepath.Join(folder, recordName)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && locked(folder):
+		return record{}, fault.New(fault.Unavailable, "shim_silent", "the process of this terminal is only beginning", "wait; the core tries again")
+	case errors.Is(err, fs.ErrNotExist):
+		return record{}, dead("it ended before it was ready")
+	case errors.Is(err, syscall.ELOOP):
+		return record{}, exposed(path, "is a link")
+	case err != nil:
+		return record{}, fault.Wrap(err, fault.Unavailable, "launch_unreadable", "cannot open "+path, "check its owner and mode")
+	}
+	defer f.Close()
+	r, err := read(path, f)
+	if err == nil && !r.lives() {
+		err = dead(fmt.Sprintf("process %d has ended", r.PID))
+	}
+	return r, err
+}
+
+func read(path string, f *os.File) (record, error) {
+	if err := checkFile(path, f, os.Geteuid()); err != nil {
+		return record{}, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, recordMax))
+	if err != nil {
+		return record{}, damaged(path, err)
+	}
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return record{}, damaged(path, err)
+	}
+	key, err := hex.DecodeString(r.Key)
+	switch {
+	case err != nil || len(key) != len(r.key):
+		return record{}, damaged(path, errors.New("its key is not 32 bytes in hex"))
+	case r.PID <= 0 || !filepath.IsAbs(r.Socket):
+		return record{}, damaged(path, errors.New("it names no process or no socket"))
+	}
+	r.key = attach.Key(key)
+	return r, nil
+}
+
+func checkFile(path string, f *os.File, user int) error {
+	info, err := f.Stat()
+	if err != nil {
+		return damaged(path, err)
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.Mode().IsRegular():
+		return exposed(path, "is no regular file")
+	case !ok || int(owner.Uid) != user:
+		return exposed(path, "belongs to another user")
+	case info.Mode().Perm() != 0o600:
+		return exposed(path, fmt.Sprintf("has mode %04o", info.Mode().Perm()))
+	}
+	return nil
+}
+
+func exposed(path, how string) error {
+	return fault.New(fault.PermissionDenied, "launch_exposed", path+" "+how, mendMine)
+}
+
+func damaged(path string, err error) error {
+	return fault.Wrap(err, fault.DataLoss, "launch_damaged", "cannot read "+path,
+		"if no atelier-shim runs for it, remove the file")
+}
