@@ -119,8 +119,11 @@ func (h *holder) seen() attach.Seen {
 
 // loop runs until the program has ended and every client knows.
 func (h *holder) loop() {
-	for !h.over() {
+	for {
 		h.pumpDirty()
+		if h.over() { // looked at before waiting: what was just sent may have been the last
+			return
+		}
 		for _, e := range h.poller.wait(h.due()) {
 			h.handle(e)
 		}
