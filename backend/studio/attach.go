@@ -117,7 +117,8 @@ func (r *run) attach(ctx context.Context, se *session, held Held, observe bool) 
 	if observe {
 		return a, nil
 	}
-	return a, r.takeIfFree(ctx, se, &a)
+	err = r.takeIfFree(ctx, se, &a)
+	return a, err
 }
 
 // used makes the execution's next event follow one that an operator wrote.
