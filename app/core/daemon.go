@@ -1,0 +1,160 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"atelier.dev/atelier/backend/api"
+	"atelier.dev/atelier/backend/badgerlog"
+	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/home"
+	"atelier.dev/atelier/backend/keyfile"
+	"atelier.dev/atelier/backend/studio"
+	"atelier.dev/atelier/frontend"
+)
+
+// daemon is one core at work. What start has opened, end closes in reverse.
+type daemon struct {
+	home   home.Home
+	umask  int
+	stderr *os.File
+	log    diary
+
+	steps  []step
+	once   sync.Once
+	ending chan struct{} // closed when the core is to end
+}
+
+// step undoes one thing that was done at the start.
+type step struct {
+	what string
+	undo func(context.Context) error
+}
+
+func (d *daemon) owe(what string, undo func(context.Context) error) {
+	d.steps = append(d.steps, step{what, undo})
+}
+
+// stop asks the core to end. It may be called often and from anywhere.
+func (d *daemon) stop() { d.once.Do(func() { close(d.ending) }) }
+
+// start opens the home and answers its API.
+func (d *daemon) start(ctx context.Context) error {
+	if err := d.home.Make(); err != nil {
+		return err
+	}
+	d.log = d.openDiary()
+	lock, err := d.home.Lock()
+	if err != nil {
+		return err
+	}
+	d.owe("giving the home back", func(context.Context) error { return lock.Release() })
+	log, report, err := d.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	d.owe("closing the log", func(context.Context) error { return log.Close() })
+	d.tellOpened(report)
+	s, err := d.openStudio(ctx, log, report)
+	if err != nil {
+		return err
+	}
+	d.owe("letting go of the terminals", s.Close)
+	return d.serve(s)
+}
+
+// openLog opens the log with the keys of the home, which a new home is given.
+func (d *daemon) openLog(ctx context.Context) (*badgerlog.Log, badgerlog.Report, error) {
+	k, err := giveKeys(d.home)
+	if err != nil {
+		return nil, badgerlog.Report{}, err
+	}
+	return badgerlog.Open(ctx, badgerlog.Options{Dir: d.home.Data, Key: k.replica, RecoveryKey: k.recovery,
+		Names: firstNames(), Random: rand.Reader, Tell: d.say})
+}
+
+// tellOpened says what the last end left to mend.
+func (d *daemon) tellOpened(r badgerlog.Report) {
+	if r.Created {
+		d.say("info", "a new home: "+d.home.Data)
+	}
+	if r.AnchorTorn {
+		d.say("warn", "one slot of the anchor was unreadable, as after a power cut; it was written anew")
+	}
+	if r.Completed > 0 || r.Sealed > 0 {
+		d.say("info", fmt.Sprintf("the last end left %d events to complete and %d to seal; it is done", r.Completed, r.Sealed))
+	}
+}
+
+func (d *daemon) openStudio(ctx context.Context, log *badgerlog.Log, report badgerlog.Report) (*studio.Studio, error) {
+	ports, err := portsOf(d.home, log, report, d.say)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.linkShims(&ports); err != nil {
+		return nil, err
+	}
+	return studio.Open(ctx, ports)
+}
+
+// serve answers the API on the home's socket and says so in core.json.
+func (d *daemon) serve(s *studio.Studio) error {
+	server := api.New(api.Options{Studio: s, Version: version, Home: cmp.Or(d.home.Root, d.home.Data), Socket: d.home.Socket(),
+		ChainText: keyfile.Text, Findings: d.findings, Page: frontend.Dist(), TokenFile: d.home.TokenFile(),
+		Stop: d.stop, Random: rand.Reader, Now: time.Now, Tell: d.say})
+	d.owe("ending the calls", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, callsWithin)
+		defer cancel()
+		return server.Close(ctx)
+	})
+	if err := server.ListenLocal(d.home.CheckRuntime); err != nil {
+		return err
+	}
+	// core.json only tells; a full disk keeps nobody from reading what is here.
+	if err := d.home.WriteCore(home.Core{PID: os.Getpid(), Socket: d.home.Socket(), Version: version}); err != nil {
+		d.say("warn", err.Error())
+	}
+	d.owe("removing core.json", func(context.Context) error { return d.home.RemoveCore(os.Getpid()) })
+	d.say("info", fmt.Sprintf("serving: pid %d, version %s, %s", os.Getpid(), version, d.home.Socket()))
+	return nil
+}
+
+// end undoes what start did, in reverse, and returns the exit status.
+func (d *daemon) end() int {
+	ctx, cancel := context.WithTimeout(context.Background(), endWithin)
+	defer cancel()
+	done := make(chan bool, 1)
+	go func() { done <- d.undo(ctx) }()
+	select {
+	case clean := <-done:
+		if clean {
+			return fault.ExitDone
+		}
+		return fault.ExitFailed
+	case <-ctx.Done():
+		d.say("error", "the orderly end took longer than "+endWithin.String()+"; ending without")
+		return fault.ExitFailed
+	}
+}
+
+func (d *daemon) undo(ctx context.Context) (clean bool) {
+	clean = true
+	for _, s := range slices.Backward(d.steps) {
+		if err := s.undo(ctx); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			d.say("error", s.what+": "+err.Error())
+			clean = false
+		}
+	}
+	if clean && len(d.steps) > 0 {
+		d.say("info", "ended in order")
+	}
+	return clean
+}

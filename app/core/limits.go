@@ -1,0 +1,25 @@
+package main
+
+import "time"
+
+const (
+	// endWithin bounds the orderly end: `atelier core stop` waits 20 s for it.
+	// After that the kernel takes back what is left; nothing acknowledged is lost.
+	endWithin = 15 * time.Second
+	// callsWithin is how much of it calls that are under way may take.
+	callsWithin = 5 * time.Second
+	// logMax is the size at which a starting core puts its log aside: a year of
+	// quiet days, and a search through it takes no time.
+	logMax = 8 << 20
+	// quotaMost is the most bytes that one terminal may record, and quotaShare
+	// the part of its disk that they may be.
+	quotaMost  = 10 << 30
+	quotaShare = 10
+	// spoolReserve is the free space that recording leaves: four times what the
+	// log needs to go on, so that programs wait before the log stops.
+	spoolReserve = 256 << 20
+	// gcPercent halves the garbage that an idle core keeps: it works little.
+	gcPercent = 50
+	// bootMax bounds the name of the machine's present start, a UUID.
+	bootMax = 64
+)

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"atelier.dev/atelier/backend/badgerlog"
+	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/home"
+	"atelier.dev/atelier/backend/loginshell"
+	"atelier.dev/atelier/backend/shimlink"
+	"atelier.dev/atelier/backend/studio"
+)
+
+// portsOf gives the studio all of the world that reading needs.
+func portsOf(h home.Home, log *badgerlog.Log, report badgerlog.Report, say func(level, message string)) (studio.Ports, error) {
+	recorded := spools{filepath.Join(h.Data, "spool")}
+	quota, err := quotaOf(h.Data)
+	if err != nil {
+		return studio.Ports{}, err
+	}
+	return studio.Ports{Log: log, Auditor: auditor{log, report}, Spools: recorded, Quota: quota, Reserve: spoolReserve,
+		Boot: boot(say), Now: time.Now, Random: rand.Reader, Tell: say}, nil
+}
+
+// linkShims adds what terminals are started, found and typed into with.
+func (d *daemon) linkShims(p *studio.Ports) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "program_missing", "this program cannot find itself", "call it by its whole path")
+	}
+	if err := os.MkdirAll(filepath.Join(d.home.Data, "spool"), 0o700); err != nil {
+		// Reading goes on; a start says what is wrong.
+		d.say("error", "the folder of recorded bytes cannot be made: "+err.Error())
+	}
+	p.Shims = shimlink.New(filepath.Join(filepath.Dir(self), "atelier-shim"), d.stderr, d.umask)
+	p.Typist, p.Links, p.Programs = shimlink.NewTypist(), shimlink.NewLinks(d.home.Runtime), shimlink.Programs{}
+	p.Environments = loginshell.New(loginshell.Me())
+	return nil
+}
+
+// quotaOf is what one terminal may record on the disk of a folder.
+func quotaOf(folder string) (uint64, error) {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(folder, &disk); err != nil {
+		return 0, fault.Wrap(err, fault.Unavailable, "home_unusable", "cannot ask how large the disk is", "check "+folder)
+	}
+	return min(quotaMost, disk.Blocks*uint64(disk.Bsize)/quotaShare), nil
+}
+
+// boot names the present start of the machine. Where the kernel does not tell,
+// every start of the core counts as one: too careful, never too trusting.
+func boot(say func(level, message string)) string {
+	f, err := os.Open("/proc/sys/kernel/random/boot_id")
+	if err == nil {
+		defer f.Close()
+		var b []byte
+		if b, err = io.ReadAll(io.LimitReader(f, bootMax)); err == nil {
+			return strings.TrimSpace(string(b))
+		}
+	}
+	say("warn", "the machine does not name its start, so sessions end with this core: "+err.Error())
+	return rand.Text()
+}
+
+// auditor is the audit of the log in the studio's words.
+type auditor struct {
+	log    *badgerlog.Log
+	opened badgerlog.Report
+}
+
+func (a auditor) AuditLog(ctx context.Context, progress func(events, seals uint64)) (events, seals uint64, wrong []studio.Problem, err error) {
+	r, err := a.log.Audit(ctx, func(done, _ uint64) { progress(done, 0) })
+	if err != nil {
+		return r.Events, r.Seals, nil, err
+	}
+	if a.opened.AnchorTorn {
+		wrong = append(wrong, problem("anchor_slot", "one slot of the anchor was unreadable; it has been written anew"))
+	}
+	for _, f := range r.Findings {
+		wrong = append(wrong, problem(f.Code, f.Where+": "+f.What))
+	}
+	if r.More > 0 {
+		wrong = append(wrong, problem("more", "there are further findings than those named here"))
+	}
+	return r.Events, r.Seals, wrong, nil
+}
+
+func problem(code, message string) studio.Problem {
+	return studio.Problem{Code: code, Message: message, Mend: "keep a copy of the home as it is, and restore it from a backup"}
+}
