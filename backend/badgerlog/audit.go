@@ -25,6 +25,9 @@ func Audit(ctx context.Context, o Options, progress func(done, of uint64)) (Audi
 	if opened.AnchorTorn {
 		r.find("anchor_slot", "anchor", "one slot of the anchor was unreadable; it has been written anew")
 	}
+	if opened.ValuesCut > 0 {
+		r.find("values", "values", fmt.Sprintf("%d bytes of the saved values were unreadable and are gone", opened.ValuesCut))
+	}
 	return r, errors.Join(err, l.Close())
 }
 

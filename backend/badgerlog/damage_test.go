@@ -3,9 +3,13 @@ package badgerlog
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"maps"
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dgraph-io/badger/v4"
@@ -13,6 +17,14 @@ import (
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
+
+// rounds is n in the normal run and more in the long one.
+func rounds(n, long int) int {
+	if os.Getenv("ATELIER_SOAK") != "" {
+		return long
+	}
+	return n
+}
 
 // history reads a log as an operator would; ok is false when anything at all
 // was reported on the way.
@@ -26,16 +38,104 @@ func history(dir string) (ids []event.ID, ok bool) {
 		return nil, false
 	}
 	r, err := l.Audit(context.Background(), nil)
-	return ids, err == nil && len(r.Findings) == 0 && !report.AnchorTorn && report.Completed == 0
+	return ids, err == nil && len(r.Findings) == 0 && !report.AnchorTorn && report.Completed == 0 && report.ValuesCut == 0
 }
 
-// keptLog makes a log of n events; open keeps its WAL, as a crash would.
-func keptLog(t *testing.T, n int, closed bool) string {
+// kept is a data folder held in memory: per file its size, and its bytes up to
+// the last that is not zero.
+type kept map[string]keptFile
+
+type keptFile struct {
+	bytes []byte
+	size  int64
+}
+
+// keep reads a folder; of an open log it is what a crash would leave.
+func keep(t testing.TB, dir string) kept {
 	t.Helper()
-	dir, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
+	k := kept{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		k[name] = keptFile{b[:used(b)], int64(len(b))}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func used(b []byte) int { return len(strings.TrimRight(string(b), "\x00")) }
+
+// names are the files with bytes, in order.
+func (k kept) names() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(k)), func(n string) bool { return len(k[n].bytes) == 0 })
+}
+
+func (k kept) one(t *testing.T, suffix string) string {
+	t.Helper()
+	for _, name := range k.names() {
+		if strings.HasSuffix(name, suffix) {
+			return name
+		}
+	}
+	t.Fatal("no file", suffix)
+	return ""
+}
+
+// with returns a copy in which one file is changed.
+func (k kept) with(name string, change func(keptFile) keptFile) kept {
+	c := maps.Clone(k)
+	f := c[name]
+	f.bytes = slices.Clone(f.bytes)
+	c[name] = change(f)
+	return c
+}
+
+// write makes a folder of it.
+func (k kept) write(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(t.TempDir(), "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range k {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.bytes, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, f.size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// read is the history of what is kept.
+func (k kept) read(t testing.TB) ([]event.ID, bool) {
+	dir := k.write(t)
+	defer os.RemoveAll(dir)
+	return history(dir)
+}
+
+// keptLog is a sealed log of n events, closed or as a crash would leave it.
+func keptLog(t testing.TB, n int, closed bool) kept {
+	t.Helper()
+	dir := t.TempDir()
 	l := mustOpen(t, dir)
+	defer l.Close()
 	for range n {
 		mustAppend(t, l)
+	}
+	if err := l.SaveState("floor", []byte("value")); err != nil {
+		t.Fatal(err)
 	}
 	if err := l.Seal(context.Background()); err != nil {
 		t.Fatal(err)
@@ -43,103 +143,100 @@ func keptLog(t *testing.T, n int, closed bool) string {
 	if closed {
 		l.Close()
 	}
-	if err := os.CopyFS(kept, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	if !closed {
-		l.Close()
-	}
-	return kept
+	return keep(t, dir)
 }
 
-// harmed copies a log and changes one file of the copy.
-func harmed(t *testing.T, from, file string, change func([]byte) []byte) string {
+func sound(t testing.TB, k kept, n int) []event.ID {
 	t.Helper()
-	dir, err := os.MkdirTemp(t.TempDir(), "h")
-	if err != nil {
-		t.Fatal(err)
+	whole, ok := k.read(t)
+	if !ok || len(whole) != n {
+		t.Fatal("the control, an unharmed log, is reported:", len(whole))
 	}
-	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(filepath.Join(dir, file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, file), change(b), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return whole
 }
 
-func filesOf(t *testing.T, dir, pattern string) string {
-	t.Helper()
-	all, err := filepath.Glob(filepath.Join(dir, pattern))
-	if err != nil || len(all) == 0 {
-		t.Fatalf("no %s: %v", pattern, err)
-	}
-	name, _ := filepath.Rel(dir, all[0])
-	return name
-}
-
-func used(b []byte) int {
-	n := len(b)
-	for n > 0 && b[n-1] == 0 {
-		n--
-	}
-	return n
-}
-
-// A flipped bit is reported, or no answer rested on it: then the history is whole.
+// A flipped bit is reported, or no answer rested on it: then the history is
+// whole. Every file takes its turn.
 func TestFlippedBitsNeverChangeHistorySilently(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
 	for _, closed := range []bool{true, false} {
-		dir := keptLog(t, 40, closed)
-		whole, ok := history(harmed(t, dir, "anchor", func(b []byte) []byte { return b }))
-		if !ok || len(whole) != 41 {
-			t.Fatal("the control, an unharmed log, is reported:", len(whole))
-		}
-		store := "log/*.sst"
-		if !closed {
-			store = "log/*.mem"
-		}
-		reported := 0
-		for _, file := range []string{"anchor", filesOf(t, dir, store)} {
-			for range 15 {
-				copyOf := harmed(t, dir, file, func(b []byte) []byte {
-					b[rng.Intn(used(b))] ^= 1 << rng.Intn(8)
-					return b
-				})
-				ids, ok := history(copyOf)
+		k := keptLog(t, 40, closed)
+		whole := sound(t, k, 41)
+		for _, name := range k.names() {
+			reported, times := 0, rounds(6, 1000)
+			if k.tells(name) {
+				times = rounds(16, 1000)
+			}
+			for range times {
+				ids, ok := k.with(name, func(f keptFile) keptFile { return flip(rng, f) }).read(t)
 				if !ok {
 					reported++
 				} else if fmt.Sprint(ids) != fmt.Sprint(whole) {
-					t.Errorf("%s: a silently different history of %d events", file, len(ids))
+					t.Errorf("%s: a silently different history of %d events", name, len(ids))
 				}
 			}
-		}
-		if reported == 0 {
-			t.Error("nothing was reported: the flips do not bite")
+			if reported == 0 && k.tells(name) {
+				t.Errorf("%s: nothing was reported: the flips do not bite", name)
+			}
 		}
 	}
 }
 
+// flip changes one bit where something was written: between the anchor's slots
+// lie only zeros.
+func flip(rng *rand.Rand, f keptFile) keptFile {
+	at := rng.Intn(len(f.bytes))
+	for used(f.bytes[at:min(at+64, len(f.bytes))]) == 0 {
+		at = rng.Intn(len(f.bytes))
+	}
+	f.bytes[at] ^= 1 << rng.Intn(8)
+	return f
+}
+
+// tells whether a file holds what answers rest on; what is empty by design
+// (value log, lock) need not be missed.
+func (k kept) tells(name string) bool {
+	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".mem") || name == "values" || name == "anchor"
+}
+
+// A tail cut at any byte, by zeros as a lost write or by length, is reported.
 func TestCutTailIsReported(t *testing.T) {
-	dir := keptLog(t, 40, false)
-	wal := filesOf(t, dir, "log/*.mem")
-	silent := 0
-	for _, part := range []int{2, 3, 5, 9, 10} {
-		cut := func(b []byte) []byte { clear(b[used(b)*part/11:]); return b }
-		if ids, ok := history(harmed(t, dir, wal, cut)); ok {
-			t.Errorf("cut at %d/11: %d events and no report", part, len(ids))
+	rng := rand.New(rand.NewSource(2))
+	for _, closed := range []bool{true, false} {
+		k := keptLog(t, 40, closed)
+		sound(t, k, 41)
+		silent := 0
+		for range rounds(12, 1000) {
+			name := k.one(t, map[bool]string{true: ".sst", false: ".mem"}[closed])
+			at := rng.Intn(len(k[name].bytes))
+			for _, size := range []int64{int64(at), k[name].size} {
+				cut := k.with(name, func(f keptFile) keptFile { return keptFile{f.bytes[:at], size} })
+				if ids, ok := cut.read(t); ok {
+					t.Errorf("%s cut at %d of %d: %d events and no report", name, at, len(k[name].bytes), len(ids))
+				}
+				if !closed && rawCount(t, cut.write(t)) < 41 {
+					silent++
+				}
+			}
 		}
-		if rawCount(t, harmed(t, dir, wal, cut)) < 41 {
-			silent++
+		// The control: without chain and anchor Badger opens and says nothing.
+		if silent == 0 && !closed {
+			t.Error("Badger alone lost nothing: the cuts do not bite")
 		}
 	}
-	// The control: without chain and anchor Badger opens and says nothing.
-	if silent == 0 {
-		t.Error("Badger alone lost nothing: the cuts do not bite")
+}
+
+func TestMissingFileIsReported(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		k := keptLog(t, 3, closed)
+		sound(t, k, 4)
+		for _, name := range k.names() {
+			without := maps.Clone(k)
+			delete(without, name)
+			if ids, ok := without.read(t); ok && (k.tells(name) && name != "values" || len(ids) != 4) {
+				t.Errorf("without %s: %d events and no report", name, len(ids))
+			}
+		}
 	}
 }
 
@@ -167,20 +264,11 @@ func TestStoreThatLacksTheNewestGroupIsCompleted(t *testing.T) {
 	if err := l.Seal(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	before := filepath.Join(t.TempDir(), "before")
-	if err := os.CopyFS(before, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
+	before := keep(t, dir)
 	last := mustAppend(t, l)
-	anchor, err := os.ReadFile(filepath.Join(dir, "anchor"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	before["anchor"] = keep(t, dir)["anchor"]
 	l.Close()
-	if err := os.WriteFile(filepath.Join(before, "anchor"), anchor, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l, report, err := Open(context.Background(), homeOf(before))
+	l, report, err := Open(context.Background(), homeOf(before.write(t)))
 	if err != nil || report.Completed != 1 {
 		t.Fatal(report, err)
 	}
@@ -191,14 +279,88 @@ func TestStoreThatLacksTheNewestGroupIsCompleted(t *testing.T) {
 	mustAudit(t, l)
 }
 
+// The other half: the store has a group, with as many seals as one can have,
+// and the anchor lacks it. It was never acknowledged and is kept whole.
+func TestStoreAheadOfItsAnchorByOneGroupIsKept(t *testing.T) {
+	dir := t.TempDir()
+	l := mustOpen(t, dir)
+	for range event.MaxSealed - 1 {
+		mustAppend(t, l)
+		l.idle.Stop()
+	}
+	before, seals := keep(t, dir), l.at.Seals
+	oneGroup(t, l, 3, true)
+	if l.at.Seals != seals+maxGroupSeals {
+		t.Fatalf("the group has %d seals, want %d", l.at.Seals-seals, maxGroupSeals)
+	}
+	after := keep(t, dir)
+	after["anchor"] = before["anchor"]
+	count := l.Count()
+	l.Close()
+	l = mustOpen(t, after.write(t))
+	defer l.Close()
+	if l.Count() != count {
+		t.Errorf("%d events, want %d", l.Count(), count)
+	}
+	mustAudit(t, l)
+}
+
+// oneGroup appends n events, and a seal if asked, in exactly one group.
+func oneGroup(t *testing.T, l *Log, n int, seal bool) {
+	t.Helper()
+	l.queue.mu.Lock()
+	l.queue.led = true // by this test
+	l.queue.mu.Unlock()
+	done := make(chan error, n+1)
+	for range n {
+		go func() { _, err := l.Append(context.Background(), draft(l, nil)); done <- err }()
+	}
+	waitQueue(l, n)
+	if seal {
+		n++
+		go func() { done <- l.Seal(context.Background()) }()
+		waitQueue(l, n)
+	}
+	l.queue.pass()
+	for range n {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func waitQueue(l *Log, n int) {
+	for l.queue.length() < n {
+		l.queue.settle()
+	}
+}
+
+// What a power cut may leave of a log that was just made: a name without bytes.
+func TestEmptyLogFileIsNoLoss(t *testing.T) {
+	for _, name := range []string{"log/00009.mem", "log/000009.vlog"} {
+		k := keptLog(t, 3, false)
+		k[name] = keptFile{}
+		if ids, ok := k.read(t); !ok || len(ids) != 4 {
+			t.Errorf("with an empty %s: %d events, unreported %v", name, len(ids), ok)
+		}
+	}
+}
+
+func TestHalfMadeTableIsNoLoss(t *testing.T) {
+	k := keptLog(t, 3, true)
+	k["log/000009.sst"] = keptFile{[]byte{1, 2, 3}, 9}
+	if ids, ok := k.read(t); !ok || len(ids) != 4 {
+		t.Errorf("with a table that no manifest names: %d events, unreported %v", len(ids), ok)
+	}
+}
+
 func TestNewerStoreIsRefused(t *testing.T) {
-	dir := keptLog(t, 2, true)
-	newer := harmed(t, dir, "anchor", func(b []byte) []byte {
-		copy(b[6:], "02")
-		copy(b[slotSize+6:], "02")
-		return b
+	newer := keptLog(t, 2, true).with("anchor", func(f keptFile) keptFile {
+		copy(f.bytes[6:], "02")
+		copy(f.bytes[slotSize+6:], "02")
+		return f
 	})
-	_, _, err := Open(context.Background(), homeOf(newer))
+	_, _, err := Open(context.Background(), homeOf(newer.write(t)))
 	if !fault.Is(err, "store_newer") {
 		t.Fatal(err)
 	}

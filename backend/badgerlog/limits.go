@@ -27,7 +27,7 @@ const (
 	// of a folder further apart have different times.
 	folderTick = 2 * time.Second
 	// closeBroken is how long closing a store on a failing disk may take.
-	closeBroken = 5 * time.Second
+	closeBroken = 2 * time.Second
 	// idleSeal closes a seal when nothing was written for this long.
 	idleSeal = 50 * time.Millisecond
 	// slotSize is one slot of the anchor. Larger groups go to the store first.

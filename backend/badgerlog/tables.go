@@ -74,7 +74,7 @@ func checkIndex(b []byte) error {
 		return errCut
 	}
 	index, _, ok := lastSized(rest)
-	if !ok {
+	if !ok || len(index) == 0 { // zeros are an index of no bytes, soundly summed
 		return errCut
 	}
 	var want pb.Checksum
