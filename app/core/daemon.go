@@ -73,6 +73,9 @@ func (d *daemon) start(ctx context.Context) error {
 
 // openLog opens the log with the keys of the home, which a new home is given.
 func (d *daemon) openLog(ctx context.Context) (*badgerlog.Log, badgerlog.Report, error) {
+	if err := checkRoom(d.home); err != nil {
+		return nil, badgerlog.Report{}, err
+	}
 	k, err := giveKeys(d.home)
 	if err != nil {
 		return nil, badgerlog.Report{}, err

@@ -18,6 +18,10 @@ const (
 	// spoolReserve is the free space that recording leaves: four times what the
 	// log needs to go on, so that programs wait before the log stops.
 	spoolReserve = 256 << 20
+	// logReserve is the free space that the log is opened with. It writes through
+	// mapped files, and a disk that fills below them would kill the process; with
+	// less than this it takes no writes either.
+	logReserve = 64 << 20
 	// gcPercent halves the garbage that an idle core keeps: it works little.
 	gcPercent = 50
 	// bootMax bounds the name of the machine's present start, a UUID.

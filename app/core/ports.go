@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -45,11 +46,36 @@ func (d *daemon) linkShims(p *studio.Ports) error {
 	return nil
 }
 
-// quotaOf is what one terminal may record on the disk of a folder.
-func quotaOf(folder string) (uint64, error) {
+// checkRoom refuses to open a log where it would be killed by a full disk.
+func checkRoom(h home.Home) error {
+	disk, err := diskOf(h.Data)
+	if err != nil {
+		return err
+	}
+	return roomOf(h.Data, disk.Bavail*uint64(disk.Bsize))
+}
+
+func roomOf(folder string, free uint64) error {
+	if free >= logReserve {
+		return nil
+	}
+	return fault.New(fault.ResourceExhausted, "disk_full", fmt.Sprintf("only %d MiB are free on the disk of %s, and the log is not opened with less than %d",
+		free>>20, folder, logReserve>>20), "free some space; programs run on and nothing is lost")
+}
+
+func diskOf(folder string) (syscall.Statfs_t, error) {
 	var disk syscall.Statfs_t
 	if err := syscall.Statfs(folder, &disk); err != nil {
-		return 0, fault.Wrap(err, fault.Unavailable, "home_unusable", "cannot ask how large the disk is", "check "+folder)
+		return disk, fault.Wrap(err, fault.Unavailable, "home_unusable", "cannot ask how full the disk is", "check "+folder)
+	}
+	return disk, nil
+}
+
+// quotaOf is what one terminal may record on the disk of a folder.
+func quotaOf(folder string) (uint64, error) {
+	disk, err := diskOf(folder)
+	if err != nil {
+		return 0, err
 	}
 	return min(quotaMost, disk.Blocks*uint64(disk.Bsize)/quotaShare), nil
 }

@@ -88,3 +88,12 @@ func TestRecordedBytesAndNotesAreRead(t *testing.T) {
 		t.Errorf("to %d, %v", next, err)
 	}
 }
+
+func TestFullDiskKeepsTheLogClosed(t *testing.T) {
+	if err := roomOf("/x", logReserve-1); !fault.Is(err, "disk_full") || fault.Of(err).Mend == "" {
+		t.Errorf("%v", err)
+	}
+	if err := roomOf("/x", logReserve); err != nil {
+		t.Error(err)
+	}
+}

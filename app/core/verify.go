@@ -78,6 +78,9 @@ func (d *daemon) audit(ctx context.Context, named string) (found audit, err erro
 		return found, err
 	}
 	defer lock.Release()
+	if err := checkRoom(d.home); err != nil {
+		return found, err
+	}
 	k, err := loadKeys(d.home)
 	if err != nil {
 		return found, err
