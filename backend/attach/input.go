@@ -76,7 +76,7 @@ func (t *Terminal) settle(a *answer, code fault.Code, message string) {
 	}
 }
 
-// forgive ends what is owed to a connection.
+// forgive ends what is owed to a connection that has ended.
 func (t *Terminal) forgive(c *connection) {
 	t.unwritten -= pieceCost * len(c.owed)
 	c.owed = nil
@@ -84,7 +84,7 @@ func (t *Terminal) forgive(c *connection) {
 
 // hold stops a connection that brings more than the terminal takes.
 func (t *Terminal) hold(c *connection) {
-	if t.unwritten >= MaxUnwritten && !c.held && !c.gone {
+	if t.unwritten >= MaxUnwritten && !c.held {
 		c.held = true
 		t.do(Hold{c.id})
 	}

@@ -514,7 +514,16 @@ func TestRule14_NotesAreGaplessAndGiven(t *testing.T) {
 	step("left", r.say(4, Bye{}), Note{Kind: NoteDetached, Ticket: anna, Left: true})
 	r.done(Admit{ben, true, "ben"}, "")
 	step("dismissed before it came", r.done(Dismiss{ben}, ""), Note{Kind: NoteDetached, Ticket: ben, Left: true})
-	step("exited", r.term.Exited(1, 0, r.in), Note{Kind: NoteExited, Status: 1})
+	r.done(Admit{ben, true, "ben"}, "")
+	r.done(Grant{3, ben}, "")
+	step("attached", r.join(6, ben, WantsOutput), Note{Kind: NoteAttached, Ticket: ben})
+	step("input before a dismissal", r.types(6, 3, 1, "f"))
+	step("dismissed while it types", r.done(Dismiss{ben}, ""), Note{Kind: NoteInput, Epoch: 3, Count: 1}, Note{Kind: NoteDetached, Ticket: ben, Left: true})
+	r.done(Admit{ben, true, "ben"}, "")
+	r.done(Grant{4, ben}, "")
+	r.join(7, ben, 0)
+	step("input before the end", r.types(7, 4, 1, "gh"))
+	step("exited", r.term.Exited(1, 0, r.in), Note{Kind: NoteInput, Epoch: 4, Count: 2}, Note{Kind: NoteExited, Status: 1})
 	step("nothing after it", r.term.Failed(5, "disk", r.in))
 	r.done(Admit{anna, true, "anna"}, "")
 	step("attached after it", r.join(5, anna, WantsOutput))
@@ -602,7 +611,9 @@ func TestRule15_TheSecondCoreReplacesTheFirst(t *testing.T) {
 	want(t, "notes", to(r.term.Suspended(true, "full", r.in), core))
 	want(t, "the second", sent(r.say(2, Grant{2, ben}), 2), Frame(Done{Request: KindGrant}))
 	r.term.Closed(2, r.in)
-	want(t, "without a core", to(r.term.Wrote(r.in), 2))
+	want(t, "without a core", r.term.Wrote(r.in))
+	r.term.Open(3, r.in)
+	want(t, "one that has left", to(r.say(3, Core{Version, secret, 0}), 2))
 }
 
 func TestRule16_HoldingThenHeldThenNotes(t *testing.T) {
@@ -758,6 +769,21 @@ func TestRule19_InputThatWaitsIsBounded(t *testing.T) {
 	}
 	want(t, "many answers that are owed", got, Effect(Hold{1}))
 	want(t, "at its end", to(r.term.Exited(0, 0, r.in), 1), Effect(Release{1}), Effect(Finish{1, Exit{}}))
+}
+
+func TestWhoComesWhileItIsHeldHearsWhy(t *testing.T) {
+	r := running(t)
+	want(t, "a pause", sent(r.term.Suspended(true, "the disk is nearly full", r.in), 1))
+	got := r.join(1, anna, WantsOutput)
+	if w := r.welcomed(got, 1); w.State != Suspended {
+		t.Errorf("it hears %+v", w)
+	}
+	want(t, "and why", sent(got, 1)[1:], Frame(Suspend{true, "the disk is nearly full"}))
+	want(t, "it goes on", sent(r.term.Suspended(false, "", r.in), 1), Frame(Suspend{}))
+	r.term.Suspended(true, "again", r.in)
+	if w := r.welcomed(r.join(2, ben, 0), 2); w.State != Suspended {
+		t.Errorf("without output it hears %+v", w)
+	}
 }
 
 func TestEveryRuleHasATest(t *testing.T) {

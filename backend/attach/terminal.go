@@ -63,7 +63,6 @@ type connection struct {
 	owed     []*answer // in the order of its INPUT
 	held     bool
 	finished bool // EXIT is or will be its last frame
-	gone     bool
 }
 
 // NewTerminal returns the terminal of a program that is about to be started, of
@@ -201,7 +200,6 @@ func (t *Terminal) end(n Note, exit Exit, in Seen) {
 // finish says EXIT to a client, which answers whatever it is owed.
 func (t *Terminal) finish(c *connection) {
 	c.finished = true
-	t.forgive(c)
 	if c.held {
 		c.held = false
 		t.do(Release{c.id})
@@ -235,9 +233,9 @@ func (t *Terminal) admitted(ticket Ticket) *attachment {
 	return nil
 }
 
-// send sends a frame, unless the connection has ended or EXIT is its last.
+// send sends a frame, unless EXIT is the last.
 func (t *Terminal) send(c *connection, f Frame) {
-	if !c.gone && !c.finished {
+	if !c.finished {
 		t.do(Send{c.id, f})
 	}
 }
@@ -275,7 +273,6 @@ func (t *Terminal) close(c *connection, in Seen) {
 
 // drop forgets a connection. The ticket stays.
 func (t *Terminal) drop(c *connection, in Seen) {
-	c.gone = true
 	t.forgive(c)
 	t.conns = slices.DeleteFunc(t.conns, func(known *connection) bool { return known == c })
 	if t.core == c {
