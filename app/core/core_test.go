@@ -28,9 +28,9 @@ const asCore = "ATELIER_TEST_AS_CORE"
 func TestMain(m *testing.M) {
 	if os.Getenv(asCore) != "" {
 		os.Unsetenv(asCore)
-		os.Exit(entry(os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(entry(os.Args[1:], os.Stdout, os.Stderr)) //nolint:forbidigo // here this is the main of a core
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func asCoreEnvironment() []string {

@@ -84,7 +84,7 @@ func TestTooLargeIsRefusedWithWhatToDo(t *testing.T) {
 	body := `{"argv":["` + strings.Repeat("a", 10<<20) + `"]}`
 	header := []string{"Content-Type", "application/json", SessionHeader, session.String()}
 	for name, reader := range map[string]io.Reader{"length": strings.NewReader(body), "chunks": struct{ io.Reader }{strings.NewReader(body)}} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://core/api/atelier.v1.ExecutionService/Start", reader)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://core/api/atelier.v1.ExecutionService/Start", reader)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestTooLargeIsRefusedWithWhatToDo(t *testing.T) {
 		}
 		b, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != 429 || !strings.Contains(string(b), "resource_exhausted") || !strings.Contains(string(b), "send less") {
+		if err != nil || resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(string(b), "resource_exhausted") || !strings.Contains(string(b), "send less") {
 			t.Errorf("%s: %d %.200s %v", name, resp.StatusCode, b, err)
 		}
 	}

@@ -112,27 +112,42 @@ func cutShort(err error) error {
 // relay copies what the shim says until it or the client ends. One reading takes
 // all that has come, so the flush after it is not one for each frame.
 func relay(w http.ResponseWriter, shim io.Reader) error {
+	out := &stream{w: w}
 	buffer := make([]byte, relayBytes)
-	n, err := shim.Read(buffer)
-	if err != nil {
-		return gone(err)
-	}
-	streaming(w)
-	flush := http.NewResponseController(w)
-	for err == nil {
-		if _, err := w.Write(buffer[:n]); err != nil {
-			return nil // the client has left: nobody is there to be told
+	for {
+		n, err := shim.Read(buffer)
+		if err != nil {
+			return out.end(gone(err))
 		}
-		if err := flush.Flush(); err != nil {
+		if !out.write(buffer[:n]) {
 			return nil
 		}
-		n, err = shim.Read(buffer)
 	}
-	return nil
 }
 
-func streaming(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", octets)
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
+// stream is an answer of frames. It begins with the first of them.
+type stream struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+// write sends at once; it is false when the client has left.
+func (s *stream) write(b []byte) bool {
+	if !s.begun {
+		s.begun = true
+		s.w.Header().Set("Content-Type", octets)
+		s.w.Header().Set("Cache-Control", "no-store")
+		s.w.WriteHeader(http.StatusOK)
+	}
+	_, err := s.w.Write(b)
+	return err == nil && http.NewResponseController(s.w).Flush() == nil
+}
+
+// end is the answer to a failure: none once frames were sent. They stand, and
+// the client sees that they end.
+func (s *stream) end(err error) error {
+	if s.begun {
+		return nil
+	}
+	return err
 }

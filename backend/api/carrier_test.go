@@ -18,7 +18,7 @@ import (
 // post posts frames over the unix socket; the caller closes the answer.
 func (w *world) post(ctx context.Context, path string, body []byte) *http.Response {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(ctx, "POST", "http://core/api/attach/"+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://core/api/attach/"+path, bytes.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestStreamCarriesWhatTheShimSays(t *testing.T) {
 		return err
 	}
 	resp := w.post(t.Context(), "stream", s.helloFor(attach.WantsOutput))
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != octets {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != octets {
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
 	got := framesOf(t, resp.Body)

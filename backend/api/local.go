@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -31,8 +32,7 @@ func (s *Server) ListenLocal(check func() error) error {
 		return cannotListen(err, path)
 	}
 	if err := os.Chmod(path, 0o600); err != nil { // its folder is closed to others, so there was no moment to use
-		l.Close()
-		return cannotListen(err, path)
+		return errors.Join(cannotListen(err, path), l.Close())
 	}
 	s.serveLocal(l, os.Geteuid())
 	return nil
@@ -66,7 +66,7 @@ func (l sameUser) Accept() (net.Conn, error) {
 		if uid, err := userOf(conn); err == nil && uid == l.uid {
 			return conn, nil
 		}
-		conn.Close()
+		_ = conn.Close() // it has taken nothing
 		l.tell("warn", "a connection of another user was closed")
 	}
 }

@@ -106,40 +106,26 @@ func (p *posted) take(body []byte) error {
 // answers passes on whole frames up to the answer to the last INPUT.
 func (p *posted) answers(w http.ResponseWriter, shim io.Reader) error {
 	frames := attach.NewSplitter(nil)
-	flush := http.NewResponseController(w)
-	begun, done := false, false
-	for !done {
+	out := &stream{w: w}
+	for done := false; !done; {
 		n, err := shim.Read(frames.Space())
-		if err != nil && begun {
-			return nil // it ended as the shim ended it
-		}
 		if err != nil {
-			return gone(err)
+			return out.end(gone(err))
 		}
 		frames.Filled(n)
-		var out []byte
+		var some []byte
 		err = eachFrame(frames, func(body []byte) error {
 			if !done {
-				out = appendFrame(out, body)
+				some = appendFrame(some, body)
 				done = p.answered(body)
 			}
 			return nil
 		})
-		if err != nil && !begun {
-			return err
-		}
 		if err != nil {
-			return nil // what was sent stands; the client sees the cut
+			return out.end(err)
 		}
-		if len(out) == 0 {
-			continue
-		}
-		if !begun {
-			streaming(w)
-			begun = true
-		}
-		if _, err := w.Write(out); err != nil || flush.Flush() != nil {
-			return nil // the client has left: nobody is there to be told
+		if len(some) > 0 && !out.write(some) {
+			return nil
 		}
 	}
 	return nil

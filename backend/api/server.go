@@ -160,7 +160,7 @@ func (s *Server) shut(ctx context.Context, r *running) {
 	delete(s.open, r)
 	s.mu.Unlock()
 	if err := r.Shutdown(ctx); err != nil {
-		r.Server.Close() // what is left is cut: its answer has had its time
+		_ = r.Server.Close() // what is left is cut: its answer has had its time
 	}
 	<-r.ended
 }

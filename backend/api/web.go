@@ -154,9 +154,7 @@ func hostsOf(bound *net.TCPAddr, given string) []string {
 		all = append(all, net.JoinHostPort(name, port))
 	}
 	if bound.Port == 80 { // browsers leave it out
-		for _, name := range names {
-			all = append(all, name)
-		}
+		all = append(all, names...)
 	}
 	return all
 }

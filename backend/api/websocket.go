@@ -20,7 +20,7 @@ func (s *Server) carryWebSocket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return nil // Accept has answered
 	}
-	defer page.CloseNow()
+	defer cut(page)
 	page.SetReadLimit(frameBytes)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -78,7 +78,7 @@ func readFrame(ctx context.Context, page *websocket.Conn) ([]byte, error) {
 		return nil, err
 	}
 	if kind != websocket.MessageBinary || len(message) < 5 || binary.BigEndian.Uint32(message) != uint32(len(message)-4) {
-		page.Close(websocket.StatusProtocolError, errNotAFrame.Error())
+		part(page, websocket.StatusProtocolError, errNotAFrame.Error())
 		return nil, errNotAFrame
 	}
 	return message, nil
@@ -92,7 +92,7 @@ func pour(ctx context.Context, page *websocket.Conn, shim net.Conn) {
 	for {
 		n, err := shim.Read(frames.Space())
 		if err != nil {
-			page.Close(websocket.StatusNormalClosure, "the terminal's process has closed the connection")
+			part(page, websocket.StatusNormalClosure, "the terminal's process has closed the connection")
 			return
 		}
 		frames.Filled(n)
@@ -106,11 +106,17 @@ func pour(ctx context.Context, page *websocket.Conn, shim net.Conn) {
 	}
 }
 
+// part says goodbye and why; the page may be gone, and then nobody hears it.
+func part(page *websocket.Conn, status websocket.StatusCode, why string) { _ = page.Close(status, why) }
+
+// cut ends what was not ended by a goodbye.
+func cut(page *websocket.Conn) { _ = page.CloseNow() }
+
 // tellRefused says why there is no terminal, in a frame that the page knows.
 func tellRefused(ctx context.Context, page *websocket.Conn, err error) {
 	f := fault.Of(err)
 	refused := attach.Append(nil, attach.Refused{Code: f.Code.String(), Message: f.Message})
 	if page.Write(ctx, websocket.MessageBinary, refused) == nil {
-		page.Close(websocket.StatusPolicyViolation, f.Code.String())
+		part(page, websocket.StatusPolicyViolation, f.Code.String())
 	}
 }
