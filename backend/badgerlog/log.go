@@ -98,10 +98,8 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 	}
 	l.anchor = anchor
 	report.AnchorTorn = torn
-	if !empty {
-		if err := settleFiles(filepath.Join(l.o.Dir, "log")); err != nil {
-			return openFault(err)
-		}
+	if err := dropEmptyLogs(filepath.Join(l.o.Dir, "log")); err != nil {
+		return openFault(err)
 	}
 	if l.db, err = openStore(l.o, l.fail); err != nil {
 		return err

@@ -115,12 +115,6 @@ func TestRule03_ParentsExistAndAreAnAntichain(t *testing.T) {
 	a, other := mustAppend(t, l), mustAppend(t, l)
 	b := mustAppend(t, l, a.ID)
 	c := mustAppend(t, l, b.ID)
-	sorted := func(x, y event.ID) []event.ID {
-		if bytes.Compare(x[:], y[:]) > 0 {
-			x, y = y, x
-		}
-		return []event.ID{x, y}
-	}
 	if _, err := l.Append(context.Background(), draft(l, nil, sorted(a.ID, c.ID)...)); !fault.Is(err, "parents_related") {
 		t.Error("a parent in the past of another was taken:", err)
 	}

@@ -229,11 +229,14 @@ func TestPowerCutLosesNothing(t *testing.T) {
 // A killed writer leaves bytes that no sync has seen. Once another has opened
 // the log and shows them, they must outlast a power cut.
 func TestPowerCutAfterAKillTakesNothingThatWasShown(t *testing.T) {
-	for range rounds(4, 100) {
+	for range rounds(2, 100) {
 		disk, dir := mount(t)
 		first := startWriter(t, dir, false)
 		first.waitFor(t, "ack", 40)
+		disk.FailSyncs(syscall.EIO) // so that a group is surely left unsynced
+		first.waitFor(t, "refused", 8)
 		first.kill()
+		disk.FailSyncs(0)
 		second := startWriter(t, dir, false)
 		second.waitFor(t, "open", 1)
 		acked := append(first.said("ack"), second.said("ack")...)

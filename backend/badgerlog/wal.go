@@ -109,33 +109,42 @@ func (w *wal) close() {
 	}
 }
 
-// settleFiles makes durable what a killed writer left in the logs of a store,
-// before it is read: what is answered from it must outlast a power cut. A log
-// without a byte is a name that a power cut left alone; Badger would refuse it.
-func settleFiles(dir string) error {
-	for _, pattern := range []string{"*.mem", "*.vlog", "MANIFEST"} {
+// dropEmptyLogs removes the log files of a store that have no byte. A power cut
+// leaves such names, and Badger would refuse them; if one had held an event,
+// the anchor tells that it is gone. What a killed writer left in the others
+// Badger syncs itself, when it cuts them to their last whole record.
+func dropEmptyLogs(dir string) error {
+	folder, err := os.Open(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	// Badger's own lock: whoever has the store open may just be making a file.
+	if unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return nil // Badger says so in a moment
+	}
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return err
 		}
 		for _, path := range paths {
-			if err := settleFile(path); err != nil {
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			if info.Size() > 0 {
+				continue
+			}
+			if err := os.Remove(path); err != nil {
 				return err
 			}
 		}
 	}
-	return syncPath(dir)
-}
-
-func settleFile(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.Size() == 0 {
-		return os.Remove(path)
-	}
-	return syncPath(path)
+	return nil
 }
 
 func syncPath(path string) error {

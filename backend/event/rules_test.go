@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -310,18 +311,37 @@ func TestRule15_RangesHashAlikeHoweverWritten(t *testing.T) {
 	}
 }
 
+// running is what the shim's report that the program runs becomes.
+func running() Header {
+	h, note := one(), uint64(1)
+	h.Type, h.Facts = ExecutionRunningType, Facts{State: "running", Note: &note, Size: &Size{80, 24}}
+	return h
+}
+
+func TestRunningIsKnown(t *testing.T) {
+	h, _, err := DecodeHeader(encode(t, running()))
+	if err != nil || !Known(h.Type) || h.Facts.State != "running" || *h.Facts.Note != 1 || *h.Facts.Size != (Size{80, 24}) {
+		t.Errorf("%+v: %v", h, err)
+	}
+	if _, remark := NewBody(ExecutionRunningType).(*Remark); !remark {
+		t.Error("its body is no remark")
+	}
+	refused(t, running, "class", func(h *Header) { h.Class = Control })
+	refused(t, running, "operator", func(h *Header) { h.Facts.Operator = ID{5} })
+}
+
 type golden struct{ Name, Header, ID string }
 
 func TestRule16_GoldenBytesAreReadForEver(t *testing.T) {
 	path := filepath.Join("testdata", "golden.json")
 	if *update {
 		var all []golden
-		for name, h := range map[string]Header{"input": one(), "genesis": first()} {
+		for _, h := range append([]Header{running()}, shapes()...) {
 			b, id, err := EncodeHeader(h)
 			if err != nil {
 				t.Fatal(err)
 			}
-			all = append(all, golden{name, hex.EncodeToString(b), id.String()})
+			all = append(all, golden{string(h.Type), hex.EncodeToString(b), id.String()})
 		}
 		text, _ := json.MarshalIndent(all, "", "  ")
 		if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
@@ -362,6 +382,49 @@ func TestEveryRuleHasATest(t *testing.T) {
 			t.Errorf("rule %s has no test", r[1])
 		}
 	}
+}
+
+// Each header key has a line in SPEC.md whose reader and tests are there.
+func TestEveryHeaderKeyHasAReaderAndATest(t *testing.T) {
+	spec, err := os.ReadFile("SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^\| (\d+) \w+ \| (.+) \| (.+) \|$`).FindAllStringSubmatch(string(spec), -1)
+	if keys := reflect.TypeFor[wireHeader]().NumField(); len(lines) != keys {
+		t.Fatalf("%d lines for %d keys", len(lines), keys)
+	}
+	for n, line := range lines {
+		tag := reflect.TypeFor[wireHeader]().Field(n).Tag.Get("cbor")
+		if key, _, _ := strings.Cut(tag, ","); key != line[1] {
+			t.Errorf("line %s stands where key %s should", line[1], key)
+		}
+		for _, reader := range strings.Split(line[2], ", ") {
+			if _, err := os.Stat(filepath.Join("..", reader)); err != nil {
+				t.Errorf("key %s: %v", line[1], err)
+			}
+		}
+		for _, test := range strings.Split(line[3], ", ") {
+			folder, name, _ := strings.Cut(test, " ")
+			if !hasTest(t, folder, name) {
+				t.Errorf("key %s: there is no %s in %s", line[1], name, folder)
+			}
+		}
+	}
+}
+
+func hasTest(t *testing.T, folder, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && bytes.Contains(text, []byte("func "+name+"(")) {
+			return true
+		}
+	}
+	return false
 }
 
 func FuzzDecodeHeader(f *testing.F) {
