@@ -6,6 +6,9 @@ const (
 	// callWait bounds one call of the core that answers at once: a disk that
 	// syncs in ten seconds is given several tries.
 	callWait = time.Minute
+	// reachTries is how often a core that ends in the middle of the first call is
+	// given up for another: one that was killed accepts for a moment longer.
+	reachTries = 5
 	// stopWait bounds the orderly end of a core: it seals and syncs its log.
 	stopWait = 20 * time.Second
 	// pollEvery is how often a condition outside this process is looked at.

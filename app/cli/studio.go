@@ -48,12 +48,20 @@ func (p *program) reach(ctx context.Context, open opener) (*studio, error) {
 			return nil, fault.Wrap(err, fault.InvalidArgument, "usage", "--session is not understood", "give the session's id")
 		}
 	}
-	client, err := open(ctx, apiclient.Home{Flag: h.Root, Socket: h.Socket(), CoreLog: h.CoreLog(), Check: h.CheckRuntime})
-	if err != nil {
-		return nil, err
+	at := apiclient.Home{Flag: h.Root, Socket: h.Socket(), CoreLog: h.CoreLog(), Check: h.CheckRuntime}
+	for tries := 1; ; tries++ {
+		client, err := open(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		s := &studio{Client: client}
+		err = s.join(ctx)
+		if fault.Is(err, "core_gone") && tries < reachTries {
+			client.Close() // it was ending: another one answers
+			continue
+		}
+		return s, err
 	}
-	s := &studio{Client: client}
-	return s, s.join(ctx)
 }
 
 // join takes the persistent session of this actor, unless one was named.

@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"context"
 	"errors"
 
 	"connectrpc.com/connect"
@@ -23,6 +24,9 @@ func Fault(err error) error {
 	if !errors.As(err, &wire) {
 		return fault.Of(err)
 	}
+	if !connect.IsWireError(err) {
+		return broken(wire)
+	}
 	for _, detail := range wire.Details() {
 		value, err := detail.Value()
 		if f, ok := value.(*atelierv1.Fault); err == nil && ok {
@@ -31,6 +35,18 @@ func Fault(err error) error {
 	}
 	return &fault.Error{Code: fault.Code(wire.Code()), Reason: "wire", Message: wire.Message(),
 		Mend: "see `atelier core logs`", Cause: err}
+}
+
+// broken is the fault of a call that was not answered: nobody said no.
+func broken(wire *connect.Error) error {
+	switch {
+	case errors.Is(wire, context.Canceled):
+		return fault.Wrap(wire.Unwrap(), fault.Canceled, "canceled", "the call was given up", "send it again")
+	case errors.Is(wire, context.DeadlineExceeded):
+		return fault.Wrap(wire.Unwrap(), fault.DeadlineExceeded, "core_slow", "the core did not answer in time", "see `atelier core logs`")
+	}
+	return fault.Wrap(wire.Unwrap(), fault.Unavailable, "core_gone", "the core has ended in the middle of the call",
+		"send it again: the next call starts a core")
 }
 
 func fromWire(f *atelierv1.Fault, fallback fault.Code) *fault.Error {

@@ -8,6 +8,9 @@ const (
 	// startWait bounds how long a starting core may recover its log: a million
 	// events open in under two seconds, a slow disk is given ten times that.
 	startWait = 20 * time.Second
+	// winnerWait is how long the loser of a race looks for the winner's socket
+	// before it tries to start a core itself: the winner may have been killed.
+	winnerWait = time.Second
 	// pollEvery is how often a starter that lost the race looks for the socket.
 	pollEvery = 10 * time.Millisecond
 	// wordMax bounds the first word of a starting core: one fault.

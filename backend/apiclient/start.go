@@ -19,7 +19,8 @@ import (
 const startFD = 3
 
 // ensure starts a core unless one answers. Of two starters one core loses the
-// lock and both starters find the winner's socket.
+// lock and both starters find the winner's socket. A core that was killed may
+// hold the lock for a moment longer than it answers, so it is tried again.
 func (h Home) ensure(ctx context.Context) error {
 	err := h.probe(ctx)
 	if err == nil || !mayStart(err) {
@@ -27,11 +28,19 @@ func (h Home) ensure(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	err = h.start(ctx)
-	if err != nil && !fault.Is(err, "home_open") {
-		return err
+	for {
+		started := h.start(ctx)
+		if started != nil && !fault.Is(started, "home_open") {
+			return started
+		}
+		err := h.await(ctx, winnerWait)
+		if err == nil || !mayStart(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return cannotStart(err)
+		}
 	}
-	return h.await(ctx)
 }
 
 // mayStart is true when nothing listens, or nothing was made yet.
@@ -112,8 +121,10 @@ func firstWord(ctx context.Context, pipe *os.File) error {
 	return &fault.Error{Code: code, Reason: word.Reason, Message: word.Message, Mend: word.Mend, Details: word.Details}
 }
 
-// await polls the socket until it answers or ctx ends.
-func (h Home) await(ctx context.Context) error {
+// await polls the socket until it answers, or for as long as wait.
+func (h Home) await(ctx context.Context, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {

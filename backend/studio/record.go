@@ -100,7 +100,14 @@ func (r *run) write(ctx context.Context, t event.Type, facts event.Facts, why st
 }
 
 // account makes the event that a note asks for. It returns true at the end.
+// What was written before the end is recorded first, by events that do not
+// account for the note yet: the core may be killed in between.
 func (r *run) account(ctx context.Context, n attach.Note) (over bool, err error) {
+	if n.Kind == attach.NoteExited || n.Kind == attach.NoteFailed {
+		if err := r.record(ctx, n.Offset); err != nil {
+			return false, err
+		}
+	}
 	before := r.noted
 	r.noted = n.Index
 	over, err = r.eventOf(ctx, n)
@@ -133,7 +140,7 @@ func (r *run) eventOf(ctx context.Context, n attach.Note) (over bool, err error)
 	case attach.NoteResumed:
 		return false, r.write(ctx, event.ExecutionRecoveredType, event.Facts{State: "running"}, "there is room again")
 	case attach.NoteExited:
-		return true, r.hasEnded(ctx, n.Offset, event.Exit{Status: uint64(n.Status), Signal: uint64(n.Signal)}, "")
+		return true, r.hasEnded(ctx, event.Exit{Status: uint64(n.Status), Signal: uint64(n.Signal)}, "")
 	case attach.NoteFailed:
 		return true, r.hasFailed(ctx, n)
 	}
@@ -160,10 +167,7 @@ func (r *run) turnUnder(epoch uint64) *event.Turn {
 	return &event.Turn{Epoch: epoch}
 }
 
-func (r *run) hasEnded(ctx context.Context, end uint64, exit event.Exit, why string) error {
-	if err := r.record(ctx, end); err != nil {
-		return err
-	}
+func (r *run) hasEnded(ctx context.Context, exit event.Exit, why string) error {
 	return r.write(ctx, event.ExecutionExitedType, event.Facts{State: "exited", Exit: &exit}, why)
 }
 
@@ -179,14 +183,11 @@ func (r *run) hasFailed(ctx context.Context, n attach.Note) error {
 	const notFound = 2 // ENOENT: the file, or the interpreter that it names
 	switch n.Errno {
 	case 0:
-		if err := r.record(ctx, n.Offset); err != nil {
-			return err
-		}
 		return r.isLost(ctx, valid(n.Message))
 	case notFound:
-		return r.hasEnded(ctx, n.Offset, event.Exit{Status: statusNotFound}, valid(n.Message))
+		return r.hasEnded(ctx, event.Exit{Status: statusNotFound}, valid(n.Message))
 	}
-	return r.hasEnded(ctx, n.Offset, event.Exit{Status: statusNotExecutable}, valid(n.Message))
+	return r.hasEnded(ctx, event.Exit{Status: statusNotExecutable}, valid(n.Message))
 }
 
 func (r *run) isLost(ctx context.Context, why string) error {

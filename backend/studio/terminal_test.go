@@ -439,3 +439,21 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 		t.Errorf("a cut tail: %v", found)
 	}
 }
+
+// A core that is killed after the last output is recorded and before the end is
+// leaves the end to the next one: only its own event accounts for its note.
+func TestOnlyTheEndAccountsForItsNote(t *testing.T) {
+	w := newWorld(t)
+	_, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	shim.prints("last words")
+	shim.note(attach.Note{Kind: attach.NoteExited, Status: 4})
+	if _, _, err := w.Wait(background, Caller{}, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if note := *w.last(event.ExecutionOutputType).Header.Facts.Note; note != 1 {
+		t.Errorf("output accounts for note %d", note)
+	}
+	if note := *w.last(event.ExecutionExitedType).Header.Facts.Note; note != 2 {
+		t.Errorf("the end accounts for note %d", note)
+	}
+}
