@@ -442,7 +442,7 @@ func play(seed int64, steps int, sabotage func(*world, Conn, Frame) Frame) *worl
 }
 
 const (
-	seeds = 400
+	seeds = 150
 	steps = 1500
 )
 

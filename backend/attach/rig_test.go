@@ -17,9 +17,8 @@ type rig struct {
 }
 
 const (
-	core  Conn = 1000
-	pid        = 42
-	mayDo      = WantsOutput
+	core Conn = 1000
+	pid       = 42
 )
 
 var (
