@@ -56,7 +56,7 @@ func (p *program) reach(ctx context.Context, open opener) (*studio, error) {
 		}
 		s := &studio{Client: client}
 		err = s.join(ctx)
-		if fault.Is(err, "core_gone") && tries < reachTries {
+		if (fault.Is(err, "core_gone") || fault.Is(err, "core_stopped")) && tries < reachTries {
 			client.Close() // it was ending: another one answers
 			continue
 		}
