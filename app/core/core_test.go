@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -218,6 +219,32 @@ func TestSecondCoreSaysWhoIsFirst(t *testing.T) {
 	}
 	if code, _ := call(t, h, "CoreService/Status", "{}"); code != 200 { // the second one left the first its socket
 		t.Errorf("the first: %d", code)
+	}
+}
+
+// A core that was killed holds its home until its last thread is gone.
+func TestCoreWaitsForOneThatEnds(t *testing.T) {
+	h := place(t)
+	if err := h.Make(); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := h.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dying, err := net.Listen("unix", h.Socket()) // it is connected to, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dying.Close()
+	released := make(chan error, 1)
+	time.AfterFunc(10*lockEvery, func() { // after it has looked several times
+		dying.(*net.UnixListener).SetUnlinkOnClose(false)
+		released <- errors.Join(dying.Close(), lock.Release())
+	})
+	begin(t, "run", "--home", h.Root).serves()
+	if err := <-released; err != nil {
+		t.Error(err)
 	}
 }
 

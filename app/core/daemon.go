@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -52,7 +54,7 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.log = d.openDiary()
-	lock, err := d.home.Lock()
+	lock, err := d.lock()
 	if err != nil {
 		return err
 	}
@@ -69,6 +71,40 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	d.owe("letting go of the terminals", s.Close)
 	return d.serve(s)
+}
+
+// lock takes the home. Another core that serves keeps it, and that is told at
+// once; one that does not is ending, or is gone in a moment.
+func (d *daemon) lock() (*home.Lock, error) {
+	over := time.After(lockWait)
+	tick := time.NewTicker(lockEvery)
+	defer tick.Stop()
+	for {
+		lock, err := d.home.Lock()
+		if !fault.Is(err, "home_open") || answers(d.home.Socket()) {
+			return lock, err
+		}
+		select {
+		case <-tick.C:
+		case <-over:
+			return nil, err
+		case <-d.ending:
+			return nil, err
+		}
+	}
+}
+
+// answers is true for a core that speaks. A dying one takes connections still.
+func answers(socket string) bool {
+	conn, err := net.DialTimeout("unix", socket, answerWait)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(answerWait)) // else the reading below tells
+	_, err = io.WriteString(conn, "GET /api/ HTTP/1.0\r\n\r\n")
+	n, _ := conn.Read(make([]byte, 1))
+	return err == nil && n == 1
 }
 
 // openLog opens the log with the keys of the home, which a new home is given.

@@ -6,6 +6,12 @@ const (
 	// endWithin bounds the orderly end: `atelier core stop` waits 20 s for it.
 	// After that the kernel takes back what is left; nothing acknowledged is lost.
 	endWithin = 15 * time.Second
+	// lockWait is how long a starting core waits for one that is ending in order,
+	// or that was killed and is not gone yet. lockEvery is how often it looks.
+	lockWait  = endWithin + time.Second
+	lockEvery = 10 * time.Millisecond
+	// answerWait is when a socket that does not answer is given up as dead.
+	answerWait = time.Second
 	// callsWithin is how much of it calls that are under way may take.
 	callsWithin = 5 * time.Second
 	// logMax is the size at which a starting core puts its log aside: a year of
