@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // What login(1) of Debian gives before any start file is read.
@@ -50,11 +52,18 @@ func (s *Shell) base() []string {
 	return append(all, terminal...)
 }
 
-// without leaves out what the asked shell keeps for itself.
-func without(variables []string) []string {
-	kept := slices.DeleteFunc(variables, func(kv string) bool {
+// told is what a shell has told without what it keeps for itself, and without
+// what is not UTF-8: odd names the first of those.
+func told(variables []string) (kept []string, odd string) {
+	for _, kv := range variables {
 		name, _, is := strings.Cut(kv, "=")
-		return !is || slices.Contains(ofShell, name)
-	})
-	return append(kept, terminal...)
+		switch {
+		case !is || slices.Contains(ofShell, name):
+		case !utf8.ValidString(kv):
+			odd = cmp.Or(odd, strconv.Quote(name))
+		default:
+			kept = append(kept, kv)
+		}
+	}
+	return append(kept, terminal...), odd
 }

@@ -37,8 +37,8 @@ func New(a Account) *Shell { return &Shell{account: a, wait: shellWait} }
 
 // Login returns the variables of a login shell as KEY=VALUE, and the shell's
 // path. When the shell does not give them within five seconds, the fault
-// loginshell_failed comes with a least environment that programs can run in:
-// both are for use.
+// loginshell_failed comes with a least environment that programs can run in; and
+// loginshell_text with what is UTF-8, when not all is. Both are for use.
 func (s *Shell) Login(ctx context.Context) (environment []string, shell string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.wait, fmt.Errorf("it took longer than %v", s.wait))
 	defer cancel()
@@ -46,7 +46,12 @@ func (s *Shell) Login(ctx context.Context) (environment []string, shell string, 
 	if err != nil {
 		return s.base(), s.account.Shell, s.failed(ctx, err)
 	}
-	return without(environment), s.account.Shell, nil
+	environment, odd := told(environment)
+	if odd != "" {
+		err = fault.New(fault.InvalidArgument, "loginshell_text", "the variable "+odd+" of the login shell is not UTF-8 and is left out",
+			"change it in the shell's start files")
+	}
+	return environment, s.account.Shell, err
 }
 
 func (s *Shell) failed(ctx context.Context, err error) error {

@@ -15,7 +15,10 @@ import (
 	"time"
 
 	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/studio"
 )
+
+var _ studio.Environments = (*Shell)(nil)
 
 // hanging is a generous bound on what must happen soon.
 const hanging = 20 * time.Second
@@ -104,6 +107,18 @@ two = three' EMPTY= NAME="größer"
 		if value, is := got[name]; is {
 			t.Errorf("%s=%q is there", name, value)
 		}
+	}
+}
+
+func TestAVariableThatIsNotUTF8IsLeftOutAndSaid(t *testing.T) {
+	s := person(t, `export GOOD=1 ODD=$'word\xff' OTHER=$'\xff'`)
+	environment, _, err := s.Login(t.Context())
+	got := byName(t, environment)
+	if !fault.Is(err, "loginshell_text") || !strings.Contains(err.Error(), `"O`) || strings.Contains(err.Error(), "word") {
+		t.Errorf("it is said as %v", err)
+	}
+	if _, is := got["ODD"]; is || got["GOOD"] != "1" || got["HOME"] != s.account.Home {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -168,7 +168,7 @@ func (s *Shims) start(folder string) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, input.Close(), word.Close())
 	}
-	go cmd.Wait()
+	go func() { _ = cmd.Wait() }() // how it ends is told by its notes
 	return &process{cmd, input, word}, nil
 }
 

@@ -32,11 +32,20 @@ func launchIn(folder string) studio.Launch {
 		Cols: 81, Rows: 25, Socket: socketIn(folder), Quota: 1 << 40, Reserve: 7}
 }
 
-// soon ends a launch that hangs, long after every script has begun.
-func soon(t *testing.T) context.Context {
+// begun is a context that ends when the script has written its process id: it
+// has begun then, and whoever waits for its word may give up.
+func begun(t *testing.T, folder string) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	t.Cleanup(cancel)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for ctx.Err() == nil {
+			if text, err := os.ReadFile(filepath.Join(folder, "pid")); err == nil && strings.HasSuffix(string(text), "\n") {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
 	return ctx
 }
 
@@ -82,10 +91,9 @@ func TestAShimThatDoesNotBeginIsEnded(t *testing.T) {
 		"ends, unheard":         {"exit 1", big},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // some wait a second
 			folder := folderOf(t)
 			c.launch.Folder = folder
-			_, err := script(t, "echo $$ >$1/pid\n"+c.text).Launch(soon(t), c.launch)
+			_, err := script(t, "echo $$ >$1/pid\n"+c.text).Launch(begun(t, folder), c.launch)
 			want(t, err, fault.Unavailable, "shim_start")
 			awaitGone(t, pidIn(t, folder))
 		})
@@ -97,7 +105,7 @@ func TestAShimThatDoesNotBeginIsEnded(t *testing.T) {
 // A shim that others may find runs a program: it is spoken with, and never ended.
 func TestAShimThatBeganAndSaysNothingIsAdopted(t *testing.T) {
 	folder := peer(t, answering)
-	h, err := script(t, "echo $$ >$1/pid; exec sleep 600").Launch(soon(t), launchIn(folder))
+	h, err := script(t, "echo $$ >$1/pid; exec sleep 600").Launch(begun(t, folder), launchIn(folder))
 	check(t, err)
 	defer h.Close()
 	pid := pidIn(t, folder)

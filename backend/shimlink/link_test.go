@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,7 +24,7 @@ func TestWhatAShimSaysIsHeardInOrder(t *testing.T) {
 	}
 	folder := peer(t, func(w *wire) {
 		if w.holding(said...) == nil {
-			w.conn.CloseWrite()
+			_ = w.conn.(*net.UnixConn).CloseWrite()
 			w.rest()
 		}
 	})
@@ -141,17 +142,21 @@ func TestAnAnswerThatNobodyAwaitsAnyMoreGoesToNobodyElse(t *testing.T) {
 		_ = w.says(attach.Done{Request: attach.KindSignal, Code: "not_found", Message: "to the first"}, attach.Done{Request: attach.KindSignal})
 		w.rest()
 	}))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	want(t, h.Do(ctx, attach.Signal{Signal: 1}), fault.DeadlineExceeded, "shim_silent")
+	pending := func() int { return len(h.(*link).pending) }
+	late := expires(t)
+	go func() {
+		await(t, "the first waits", func() bool { return pending() == 1 })
+		close(late.over)
+	}()
+	want(t, h.Do(late, attach.Signal{Signal: 1}), fault.DeadlineExceeded, "shim_silent")
 	second := make(chan error, 1)
 	go func() { second <- h.Do(t.Context(), attach.Signal{Signal: 2}) }()
-	await(t, "both wait", func() bool { return len(h.(*link).pending) == 2 })
+	await(t, "both wait", func() bool { return pending() == 2 })
 	close(answer)
 	if err := <-second; err != nil {
 		t.Fatalf("the second got %v", err)
 	}
-	ctx, cancel = context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	want(t, h.Do(ctx, attach.Signal{Signal: 1}), fault.Canceled, "canceled")
 }

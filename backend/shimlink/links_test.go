@@ -82,24 +82,24 @@ func TestALinkLeadsToTheLastAgent(t *testing.T) {
 func TestLinksNeverLeadToEachOther(t *testing.T) {
 	l, runtime := linksOf(t)
 	a, b := event.ID{0xa}, event.ID{0xb}
-	real := agent(t, filepath.Join(runtime, "real"))
-	leadsTo(t, l, a, real, real)
+	last := agent(t, filepath.Join(runtime, "last"))
+	leadsTo(t, l, a, last, last)
 	ofA, _ := l.Point(a, "")
-	leadsTo(t, l, b, ofA, real)
+	leadsTo(t, l, b, ofA, last)
 	ofB, _ := l.Point(b, "")
-	leadsTo(t, l, a, ofB, real)
-	leadsTo(t, l, a, ofA, real)
+	leadsTo(t, l, a, ofB, last)
+	leadsTo(t, l, a, ofA, last)
 
 	none, err := l.Point(event.ID{0xc}, "")
 	check(t, err)
-	leadsTo(t, l, a, none, real)
+	leadsTo(t, l, a, none, last)
 	// A ring, however it came about, ends the search.
 	check(t, os.Remove(ofA))
 	check(t, os.Symlink(ofB, ofA))
 	check(t, os.Remove(ofB))
 	check(t, os.Symlink(ofA, ofB))
 	leadsTo(t, l, a, ofB, ofB)
-	leadsTo(t, l, a, real, real)
+	leadsTo(t, l, a, last, last)
 }
 
 func TestALinkIsReplacedInOneStep(t *testing.T) {

@@ -1,6 +1,7 @@
 package shimlink
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -57,7 +58,7 @@ func peer(t *testing.T, serve func(w *wire)) (folder string) {
 			}
 			go func() {
 				defer conn.Close()
-				serve(&wire{conn: conn.(*net.UnixConn), in: attach.NewSplitter(nil)})
+				serve(&wire{conn: conn, in: attach.NewSplitter(nil)})
 			}()
 		}
 	}()
@@ -147,6 +148,25 @@ func ends(t *testing.T, h studio.Held) (heard int) {
 		case <-late:
 			t.Fatal("the link does not end")
 		}
+	}
+}
+
+// expiring is a context whose deadline passes when over is closed.
+type expiring struct {
+	context.Context
+	over chan struct{}
+}
+
+func expires(t *testing.T) expiring { return expiring{t.Context(), make(chan struct{})} }
+
+func (e expiring) Done() <-chan struct{} { return e.over }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
 	}
 }
 

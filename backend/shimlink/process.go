@@ -35,12 +35,12 @@ func startOf(pid int) (start uint64, lives bool) {
 // locked from before it starts the program until it ends. It tells a shim that
 // is about to write launch.json from one that never will.
 func locked(folder string) bool {
-	fd, err := unix.Open(filepath.Join(folder, "notes"), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(filepath.Join(folder, "notes"), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return false
 	}
-	defer unix.Close(fd)
+	defer f.Close()
 	lock := unix.Flock_t{Type: unix.F_WRLCK}
-	err = unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &lock)
+	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock)
 	return err == nil && lock.Type != unix.F_UNLCK
 }

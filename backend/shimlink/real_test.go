@@ -1,9 +1,12 @@
 package shimlink
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,32 +31,34 @@ var realShim string
 // that is then killed.
 const asCore = "SHIMLINK_TEST_CORE"
 
+// asEnding names, in the environment, the folder of a shim that is about to end.
+const asEnding = "SHIMLINK_TEST_ENDING"
+
 func TestMain(m *testing.M) {
 	if launch := os.Getenv(asCore); launch != "" {
-		os.Exit(beCore(launch))
+		beCore(launch)
+		return
 	}
-	os.Exit(build(m))
-}
-
-func build(m *testing.M) int {
+	if folder := os.Getenv(asEnding); folder != "" {
+		beEnding(folder)
+		return
+	}
 	folder, err := os.MkdirTemp("", "shim")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		panic(err)
 	}
 	defer os.RemoveAll(folder)
 	realShim = filepath.Join(folder, "atelier-shim")
-	make := exec.Command("go", "build", "-o", realShim, "../../app/shim")
-	make.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := make.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building atelier-shim: %v\n%s", err, out)
-		return 1
+	cmd := exec.Command("go", "build", "-o", realShim, "../../app/shim")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("building atelier-shim: %v\n%s", err, out))
 	}
-	return m.Run()
+	m.Run()
 }
 
 // beCore launches and waits for its end.
-func beCore(launch string) int {
+func beCore(launch string) {
 	var got struct {
 		Shim   string
 		Launch studio.Launch
@@ -63,10 +68,44 @@ func beCore(launch string) int {
 		_, err = New(got.Shim, nil, 0o22).Launch(context.Background(), got.Launch)
 	}
 	fmt.Println(err)
-	if err != nil {
-		return 1
+	if err == nil {
+		select {}
 	}
-	select {}
+}
+
+// beEnding lets go of whoever comes, and ends a while after that, as a shim that
+// syncs does.
+func beEnding(folder string) {
+	start, _ := startOf(os.Getpid())
+	text, err := json.Marshal(record{Version: attach.Version, Socket: socketIn(folder), PID: os.Getpid(), Start: start, Key: strings.Repeat("00", 32)})
+	listener, listenErr := net.Listen("unix", socketIn(folder))
+	if err := errors.Join(err, listenErr, os.WriteFile(filepath.Join(folder, recordName), text, 0o600)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("ready")
+	conn, err := listener.Accept()
+	if err == nil {
+		listener.Close()
+		conn.Close()
+		time.Sleep(endWait / 5)
+	}
+}
+
+// A shim lets go of its socket before it is gone: it is dead, not silent.
+func TestAShimThatIsAboutToEndIsDead(t *testing.T) {
+	folder := folderOf(t)
+	ending := exec.Command(os.Args[0])
+	// The race detector holds up an end of its own accord.
+	ending.Env = append(os.Environ(), asEnding+"="+folder, "GORACE=atexit_sleep_ms=0")
+	said, err := ending.StdoutPipe()
+	check(t, err)
+	check(t, ending.Start())
+	go ending.Wait()
+	if word, err := bufio.NewReader(said).ReadString('\n'); word != "ready\n" {
+		t.Fatalf("it says %q, %v", word, err)
+	}
+	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
 }
 
 // place is a home for one execution, and what it is to run.
@@ -77,14 +116,14 @@ func place(t *testing.T, argv ...string) studio.Launch {
 		Cols: 80, Rows: 24, Socket: socketIn(folder), Quota: 1 << 30}
 }
 
-func real() *Shims {
+func built() *Shims {
 	return New(realShim, os.Stderr, 0o22)
 }
 
 // run launches, and makes sure that nothing is left at the end.
 func run(t *testing.T, l studio.Launch) studio.Held {
 	t.Helper()
-	h, err := real().Launch(t.Context(), l)
+	h, err := built().Launch(t.Context(), l)
 	check(t, err)
 	t.Cleanup(func() {
 		h.Close()
@@ -175,7 +214,7 @@ func TestAProgramThatCannotBeRunIsSaid(t *testing.T) {
 		program, err := Programs{}.Resolve(path, "", "/")
 		check(t, err) // only the kernel knows
 		l := place(t, program)
-		_, err = real().Launch(t.Context(), l)
+		_, err = built().Launch(t.Context(), l)
 		want(t, err, c.code, c.reason)
 		awaitDead(t, l.Folder)
 		refusedAdoption(t, l.Folder, fault.Unavailable, "shim_dead")
@@ -198,7 +237,7 @@ func TestASecondCoreTakesTheFirstOnesPlace(t *testing.T) {
 	first := run(t, l)
 	hearsNote(t, first, attach.NoteStarted)
 	drives(t, first, attach.Ticket{1}, 5)
-	second, err := real().Adopt(t.Context(), l.Folder, 1)
+	second, err := built().Adopt(t.Context(), l.Folder, 1)
 	check(t, err)
 	defer second.Close()
 	ends(t, first)
@@ -222,7 +261,7 @@ func TestASecondCoreTakesTheFirstOnesPlace(t *testing.T) {
 func TestNotesThatAreNotThereAreNotAdopted(t *testing.T) {
 	l := place(t, "/bin/sleep", "600")
 	run(t, l)
-	_, err := real().Adopt(t.Context(), l.Folder, 99)
+	_, err := built().Adopt(t.Context(), l.Folder, 99)
 	want(t, err, fault.DataLoss, "shim_notes")
 }
 
@@ -243,9 +282,15 @@ func TestAProgramThatReadsNothingIsNotWaitedForForEver(t *testing.T) {
 	l := place(t, "/bin/sleep", "600")
 	h := run(t, l)
 	drives(t, h, attach.Ticket{1}, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	err := NewTypist().Type(ctx, l.Socket, attach.Ticket{1}, 1, []byte(strings.Repeat("line\n", 1<<16)))
+	late := expires(t)
+	go func() {
+		await(t, "some was taken", func() bool {
+			output, err := os.ReadFile(filepath.Join(l.Folder, "output"))
+			return err == nil && len(output) > 0
+		})
+		close(late.over)
+	}()
+	err := NewTypist().Type(late, l.Socket, attach.Ticket{1}, 1, []byte(strings.Repeat("line\n", 1<<16)))
 	f := want(t, err, fault.DeadlineExceeded, "input_unread")
 	if written, err := strconv.Atoi(f.Details["written"]); err != nil || written >= 5<<16 {
 		t.Errorf("details %v", f.Details)
@@ -330,7 +375,7 @@ func TestAShimOutlivesItsCoreAndTheCoresGroup(t *testing.T) {
 	check(t, unix.Kill(-core.Process.Pid, unix.SIGKILL))
 	_ = core.Wait() // killed by us
 
-	h, err := real().Adopt(t.Context(), l.Folder, 0)
+	h, err := built().Adopt(t.Context(), l.Folder, 0)
 	check(t, err)
 	defer h.Close()
 	if shimOf(t, l) != shim {
@@ -350,7 +395,7 @@ func TestManyTerminalsLeaveNothing(t *testing.T) {
 	descriptors, goroutines := len(descriptorsOf(t, os.Getpid())), runtime.NumGoroutine()
 	for range many {
 		l := place(t, "/bin/sleep", "600")
-		h, err := real().Launch(t.Context(), l)
+		h, err := built().Launch(t.Context(), l)
 		check(t, err)
 		check(t, h.Do(t.Context(), attach.Signal{Signal: 9}))
 		if n := hearsNote(t, h, attach.NoteExited); n.Signal != 9 {

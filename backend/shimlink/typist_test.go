@@ -174,14 +174,15 @@ func TestTypingThatIsNotReadIsGivenUp(t *testing.T) {
 	if f.Details["written"] != "32768" || !strings.Contains(f.Message, "the caller has gone") {
 		t.Errorf("%q, details %v", f.Message, f.Details)
 	}
-	ctx2, stop2 := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer stop2()
+	late := expires(t)
 	quiet := socketIn(peer(t, func(w *wire) {
 		_, _ = w.next()
 		_ = w.says(attach.Welcome{Version: 1, State: attach.Running})
+		_, _ = w.next()
+		close(late.over)
 		w.rest()
 	}))
-	want(t, p.Type(ctx2, quiet, attach.Ticket{1}, 4, []byte("x")), fault.DeadlineExceeded, "input_unread")
+	want(t, p.Type(late, quiet, attach.Ticket{1}, 4, []byte("x")), fault.DeadlineExceeded, "input_unread")
 	if len(p.turns) != 0 {
 		t.Errorf("%d turns are kept", len(p.turns))
 	}

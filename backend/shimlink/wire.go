@@ -16,7 +16,7 @@ import (
 
 // wire moves frames over a connection to a shim.
 type wire struct {
-	conn *net.UnixConn
+	conn net.Conn
 	in   *attach.Splitter
 }
 
@@ -30,7 +30,7 @@ func dial(ctx context.Context, socket string, pid int) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	peer, err := peerOf(conn.(*net.UnixConn))
+	peer, err := peerOf(conn.(*net.UnixConn)) // what was dialled
 	if err == nil {
 		err = checkPeer(peer, os.Geteuid(), pid)
 	}
@@ -38,7 +38,7 @@ func dial(ctx context.Context, socket string, pid int) (*wire, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &wire{conn: conn.(*net.UnixConn), in: attach.NewSplitter(nil)}, nil
+	return &wire{conn: conn, in: attach.NewSplitter(nil)}, nil
 }
 
 // peerOf tells who opened the socket that a connection leads to.
