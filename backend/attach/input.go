@@ -18,11 +18,13 @@ type piece struct {
 	owed []*answer
 }
 
-// answer is what a connection hears about one INPUT, in the order of its INPUT:
-// a client takes everything before a number that is refused for written.
+// answer is what a connection hears about one INPUT, in the order of its INPUT: a
+// client takes everything before a number that is refused for written. What is
+// being written will be, so a refusal does not wait for a program that reads late.
 type answer struct {
 	to      *connection
 	seq     uint64
+	begun   bool // it is being written
 	settled bool
 	code    fault.Code // of a refusal; 0: written
 	message string
@@ -41,6 +43,7 @@ func (t *Terminal) input(c *connection, f Input, in Seen) {
 	case f.Seq <= from.taken:
 		p := t.pieceOf(from, f.Seq)
 		p.owed = append(p.owed, a)
+		a.begun = p == t.writing
 	default:
 		if code, message := t.mayType(from, f); code != 0 {
 			t.settle(a, code, message)
@@ -59,14 +62,24 @@ func (t *Terminal) expect(c *connection, seq uint64) *answer {
 	return a
 }
 
-// settle gives an answer, and those behind it that waited for it.
+// settle gives an answer, when those before it are given.
 func (t *Terminal) settle(a *answer, code fault.Code, message string) {
 	a.settled, a.code, a.message = true, code, message
-	c := a.to
-	for len(c.owed) > 0 && c.owed[0].settled {
-		a := c.owed[0]
-		c.owed[0] = nil
-		c.owed = c.owed[1:]
+	t.answer(a.to)
+}
+
+// answer says to a connection what may be said.
+func (t *Terminal) answer(c *connection) {
+	kept := c.owed[:0]
+	for n, a := range c.owed {
+		if !a.settled && !a.begun {
+			kept = append(kept, c.owed[n:]...)
+			break
+		}
+		if !a.settled {
+			kept = append(kept, a)
+			continue
+		}
 		t.unwritten -= pieceCost
 		if a.code == 0 {
 			t.send(c, Ack{a.seq})
@@ -74,6 +87,8 @@ func (t *Terminal) settle(a *answer, code fault.Code, message string) {
 			t.refuse(c, a.seq, a.code, a.message)
 		}
 	}
+	clear(c.owed[len(kept):])
+	c.owed = kept
 }
 
 // forgive ends what is owed to a connection that has ended.
@@ -134,6 +149,10 @@ func (t *Terminal) typeNext() {
 	t.waiting = t.waiting[1:]
 	t.writing = p
 	t.do(Type{p.first, p.seq, p.epoch, p.bytes})
+	for _, a := range p.owed {
+		a.begun = true
+		t.answer(a.to)
+	}
 }
 
 // Typed says that the bytes of the last Type are written. secret: the terminal

@@ -156,11 +156,17 @@ func (w *world) judgeSend(e Send) {
 
 func (w *world) answered(c *wire, seq uint64) {
 	c.told[seq]++
-	if len(c.order) == 0 || c.order[0] != seq {
-		w.blame("input %d is answered, and %v wait in this order", seq, c.order)
-		return
+	for n, before := range c.order {
+		if before == seq {
+			c.order = append(c.order[:n:n], c.order[n+1:]...)
+			return
+		}
+		// Only what is being written may be overtaken.
+		if w.begun == nil || w.begun.of != c.of || w.begun.life != c.life || w.begun.seq != before {
+			break
+		}
 	}
-	c.order = c.order[1:]
+	w.blame("input %d is answered, and %v wait in this order", seq, c.order)
 }
 
 func (w *world) judgeNote(n Note) {

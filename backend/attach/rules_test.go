@@ -211,9 +211,9 @@ func TestRule06_WhatWaitsWhenATurnEndsIsRefused(t *testing.T) {
 	want(t, "the first", r.say(1, Input{5, 1, []byte("a")}), Effect(Type{1, 1, 5, []byte("a")}))
 	want(t, "the second", r.say(1, Input{5, 2, []byte("b")}))
 	want(t, "the third", r.say(1, Input{5, 3, []byte("c")}))
-	want(t, "before the first is answered", sent(r.done(Grant{6, ben}, ""), 1))
-	want(t, "when the first is written", r.term.Typed(false, r.in), Effect(Send{1, Ack{1}}),
-		Effect(Send{1, Refused{2, 6, "aborted", "the turn is over", "ben"}}), Effect(Send{1, Refused{3, 6, "aborted", "the turn is over", "ben"}}))
+	got := sent(r.done(Grant{6, ben}, ""), 1)
+	want(t, "the turn", got, Frame(Refused{2, 6, "aborted", "the turn is over", "ben"}), Frame(Refused{3, 6, "aborted", "the turn is over", "ben"}))
+	want(t, "what was begun", r.term.Typed(false, r.in), Effect(Send{1, Ack{1}}))
 	r.done(Grant{7, anna}, "")
 	want(t, "its number is free", r.say(1, Input{7, 2, []byte("d")}), Effect(Type{1, 2, 7, []byte("d")}))
 }
@@ -289,14 +289,17 @@ func TestRule07_AnswersComeInTheOrderOfInput(t *testing.T) {
 	r.join(1, anna, 0)
 	r.join(2, anna, 0)
 	r.done(Grant{5, anna}, "")
+	stale := Refused{3, 5, "aborted", "turn 4 is over; this is turn 5", "anna"}
 	r.say(1, Input{5, 1, []byte("a")})
-	want(t, "another turn's, before the first is written", r.say(1, Input{4, 2, []byte("b")}))
-	r.refusedWith(r.say(2, Input{4, 2, []byte("b")}), 2, 2, fault.Aborted) // the control: nothing is owed there
-	want(t, "one that is expected", r.say(2, Input{5, 2, []byte("c")}))
-	want(t, "the first is written", r.term.Typed(false, r.in), Effect(Send{1, Ack{1}}),
-		Effect(Send{1, Refused{2, 5, "aborted", "turn 4 is over; this is turn 5", "anna"}}), Effect(Type{2, 2, 5, []byte("c")}))
+	r.say(1, Input{5, 2, []byte("b")})
+	want(t, "another turn's, behind one that waits", r.say(1, Input{4, 3, []byte("c")}))
+	want(t, "the control, where nothing is owed", r.say(2, Input{4, 3, []byte("c")}), Effect(Send{2, stale}))
+	want(t, "the first is written, the second begun", r.term.Typed(false, r.in), Effect(Send{1, Ack{1}}), Effect(Type{1, 2, 5, []byte("b")}), Effect(Send{1, stale}))
+	want(t, "one more behind what is being written", r.say(1, Input{4, 3, []byte("c")}), Effect(Send{1, stale}))
+	want(t, "the same again, elsewhere", r.say(2, Input{5, 2, []byte("b")}))
+	want(t, "behind that too", r.say(2, Input{4, 3, []byte("c")}), Effect(Send{2, stale}))
 	want(t, "a connection that ends is owed nothing", r.term.Closed(2, r.in))
-	want(t, "so nobody is answered", r.term.Typed(false, r.in))
+	want(t, "and the other is answered once", r.term.Typed(false, r.in), Effect(Send{1, Ack{2}}))
 }
 
 func TestRule08_AckFollowsTheWriteAndNoDisk(t *testing.T) {
