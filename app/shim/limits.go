@@ -10,6 +10,8 @@ const (
 	maxSocketPath = 107
 	// wordFD is where the core waits for the word that the program runs.
 	wordFD = 3
+	// claimFD is where the core leaves the claim on the folder.
+	claimFD = 4
 
 	// batch is how much output is taken, written and sent in one go: a reader
 	// of a flood saves calls, and a keystroke waits behind little.

@@ -38,7 +38,7 @@ func main() {
 // collector would let it grow to.
 func lean() {
 	debug.SetGCPercent(20)
-	runtime.GOMAXPROCS(1)
+	runtime.GOMAXPROCS(2)
 	runtime.LockOSThread() // the program is killed when the thread that started it ends
 }
 
@@ -53,6 +53,7 @@ func deafen() {
 // could not be started.
 func run(dir string) bool {
 	core := answerTo(wordFD)
+	keepClaim()
 	h, err := begin(dir)
 	if err != nil {
 		complain(err)

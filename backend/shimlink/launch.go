@@ -146,6 +146,11 @@ type process struct {
 // start starts a shim with nothing of ours but three descriptors and the pipe
 // for its word. It is waited for as long as we live, so that it leaves no zombie.
 func (s *Shims) start(folder string) (*process, error) {
+	ours, err := claim(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer ours.Close() // from then on the shim alone holds it
 	shimInput, input, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -160,7 +165,7 @@ func (s *Shims) start(folder string) (*process, error) {
 	cmd := exec.Command(s.program, folder)
 	cmd.Dir = "/" // it keeps nobody's folder busy
 	cmd.Env = []string{shimPath}
-	cmd.Stdin, cmd.ExtraFiles = shimInput, []*os.File{shimWord}
+	cmd.Stdin, cmd.ExtraFiles = shimInput, []*os.File{shimWord, ours}
 	if s.output != nil { // a nil file in an interface is not none
 		cmd.Stdout, cmd.Stderr = s.output, s.output
 	}

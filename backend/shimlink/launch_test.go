@@ -214,3 +214,27 @@ func TestUmaskIsRead(t *testing.T) {
 		t.Fatalf("got %o, %v", got, err)
 	}
 }
+
+// A core that dies right after it has started a shim leaves one that has written
+// nothing yet. The next core must not take it for dead.
+func TestAShimThatHasDoneNothingYetIsNotDead(t *testing.T) {
+	folder := folderOf(t)
+	s := script(t, "exec sleep 600")
+	if _, err := s.Adopt(t.Context(), folder, 0); !fault.Is(err, "shim_dead") {
+		t.Fatalf("before it is started: %v", err)
+	}
+	p, err := s.start(folder)
+	check(t, err)
+	defer p.input.Close()
+	defer p.word.Close()
+	if _, err := s.Adopt(t.Context(), folder, 0); !fault.Is(err, "shim_silent") {
+		t.Errorf("just started: %v", err)
+	}
+	check(t, p.cmd.Process.Kill())
+	for claimed(folder) { // the kernel lets go of it with the process
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := s.Adopt(t.Context(), folder, 0); !fault.Is(err, "shim_dead") {
+		t.Errorf("after its end: %v", err)
+	}
+}

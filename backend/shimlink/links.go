@@ -84,12 +84,15 @@ func isAgent(path string) bool {
 	return ok && int(owner.Uid) == os.Geteuid()
 }
 
-// Drop removes the link of an execution; it need not be there.
+// Drop removes what an execution that has ended may have left: its link, and
+// the socket of a shim that was killed. Neither need be there.
 func (l *Links) Drop(id event.ID) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := os.Remove(l.path(id, ".agent")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return unlinked(err)
+	for _, path := range []string{l.path(id, ".agent"), l.SocketOf(id)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return unlinked(err)
+		}
 	}
 	return nil
 }

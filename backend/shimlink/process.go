@@ -1,6 +1,7 @@
 package shimlink
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -35,6 +36,38 @@ func startOf(pid int) (start uint64, lives bool) {
 // locked from before it starts the program until it ends. It tells a shim that
 // is about to write launch.json from one that never will.
 func locked(folder string) bool {
+	return claimed(folder) || writing(folder)
+}
+
+// claimName is a file in a spool folder that a shim holds locked from before it
+// exists: the core locks it and hands it over, so that there is no moment at
+// which a shim that begins could be taken for a dead one.
+const claimName = "claim"
+
+// claim locks a folder for the shim that gets the file.
+func claim(folder string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(folder, claimName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// claimed reports whether a process holds the claim.
+func claimed(folder string) bool {
+	f, err := os.OpenFile(filepath.Join(folder, claimName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// writing reports whether a shim has the folder's notes open.
+func writing(folder string) bool {
 	f, err := os.OpenFile(filepath.Join(folder, "notes"), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return false

@@ -4,6 +4,7 @@
 //	output       every byte of the terminal, from offset 0
 //	notes        what the shim saw, as records of the attach protocol
 //	launch.json  where the shim listens, and who it is
+//	claim        locked by the shim from before it begins, empty
 //
 // The shim alone writes, through a Writer, which locks the folder for as long as
 // its process lives. The core reads at the same time, through a Reader. Neither
@@ -21,6 +22,7 @@ const (
 	outputName = "output"
 	notesName  = "notes"
 	launchName = "launch.json"
+	claimName  = "claim"
 	// freshName is launch.json until it is whole.
 	freshName = "launch.json.new"
 )

@@ -150,7 +150,7 @@ func (r *Reader) Remove() error {
 			return err
 		}
 	}
-	for _, name := range []string{freshName, launchName, notesName, outputName} {
+	for _, name := range []string{freshName, launchName, claimName, notesName, outputName} {
 		if err := unix.Unlinkat(r.fd, name, 0); err != nil && err != unix.ENOENT {
 			return cannot(err, "remove", r.name(name))
 		}

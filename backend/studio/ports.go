@@ -107,7 +107,7 @@ type Links interface {
 	// Point makes the stable link of an execution lead to target, and returns
 	// the link's path. An empty target leaves it as it is.
 	Point(id event.ID, target string) (path string, err error)
-	// Drop removes the link.
+	// Drop removes the link, and the socket that a killed shim left.
 	Drop(id event.ID) error
 	// SocketOf is where the shim of an execution listens.
 	SocketOf(id event.ID) string
