@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"atelier.dev/atelier/backend/fault"
 )
@@ -17,6 +18,7 @@ import (
 // but the program that asks.
 func (w *web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	protect(out.Header())
+	w.hurry(out)
 	if !w.isHost(r) {
 		w.refuse(out, r, http.StatusForbidden, fault.New(fault.PermissionDenied, "host_foreign",
 			"this listener goes by another name", "open the address that `atelier serve` printed"))
@@ -35,7 +37,22 @@ func (w *web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		w.exchange(out, r)
 		return
 	}
+	unhurry(out)
 	w.api.ServeHTTP(out, r)
+}
+
+// hurry bounds how long somebody who was not let in holds a connection. A stream
+// of one who was may stand still for days.
+func (w *web) hurry(out http.ResponseWriter) {
+	conn := http.NewResponseController(out)
+	_ = conn.SetReadDeadline(time.Now().Add(w.slow)) // a closed connection needs no bound
+	_ = conn.SetWriteDeadline(time.Now().Add(pageWait))
+}
+
+func unhurry(out http.ResponseWriter) {
+	conn := http.NewResponseController(out)
+	_ = conn.SetReadDeadline(time.Time{}) // a closed connection has none
+	_ = conn.SetWriteDeadline(time.Time{})
 }
 
 // protect keeps other pages from reading, framing or loading what this sends.

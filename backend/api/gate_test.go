@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -374,5 +375,63 @@ func TestPageHasItsHeaders(t *testing.T) {
 	delete(w.page, "index.html")
 	if a := ask(t, http.DefaultClient, "GET", address, ""); a.status != 503 || !strings.Contains(a.body, "make build") {
 		t.Errorf("without a page: %+v", a)
+	}
+}
+
+// trickle sends a request whose body does not come, and returns the connection.
+func trickle(t *testing.T, address, path string, header ...string) net.Conn {
+	t.Helper()
+	host := strings.Trim(address[len("http://"):], "/")
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	request := "POST /api/" + path + " HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+	for _, line := range header {
+		request += line + "\r\n"
+	}
+	request += "\r\n"
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func TestWhoDawdlesIsCut(t *testing.T) {
+	w := newWorld(t)
+	w.server.slow = 100 * time.Millisecond
+	address, _ := w.serve()
+	for name, path := range map[string]string{"a token": "token", "no token": "atelier.v1.CoreService/Status"} {
+		if _, err := io.ReadAll(trickle(t, address, path)); err != nil {
+			t.Errorf("%s: the connection stays: %v", name, err)
+		}
+	}
+	half, err := net.Dial("tcp", strings.Trim(address[len("http://"):], "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer half.Close()
+	if err := half.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(half, "POST /api/token HTTP/1.1\r\nHo"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(half); err != nil {
+		t.Errorf("half a header: the connection stays: %v", err)
+	}
+	// The control: whoever is let in may take its time.
+	conn := trickle(t, address, "atelier.v1.CoreService/Status", "Authorization: Bearer "+w.bearer())
+	time.Sleep(3 * w.server.slow) // past the bound of the others
+	if _, err := io.WriteString(conn, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	head := make([]byte, len("HTTP/1.1 200"))
+	if _, err := io.ReadFull(conn, head); err != nil || string(head) != "HTTP/1.1 200" {
+		t.Errorf("let in, and cut: %q %v", head, err)
 	}
 }

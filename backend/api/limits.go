@@ -43,9 +43,12 @@ const (
 	// that have no answer.
 	settleWait = time.Second
 
-	// headerWait is how long a client may take for a request's header: one that
-	// dawdles holds one of the connections below.
+	// headerWait is how long a client may take for a request's header, and who is
+	// not let in for its body: one that dawdles holds one of the connections below.
 	headerWait = 5 * time.Second
+	// pageWait is how long a browser may take for a file of the page: 2 MB over
+	// the slowest of lines.
+	pageWait = time.Minute
 	// idleWait is when a connection without a request is closed.
 	idleWait = 2 * time.Minute
 	// headerBytes bounds a request's header: a browser's are below 4 KiB.

@@ -50,6 +50,7 @@ type Server struct {
 	words   words
 	api     http.Handler
 	started time.Time
+	slow    time.Duration // headerWait; tests are less patient
 
 	// ctx ends when the core stops, and every call with it.
 	ctx    context.Context
@@ -66,7 +67,7 @@ var errStopping = fault.New(fault.Unavailable, "core_stopping", "the core is end
 
 // New makes a surface that listens nowhere yet.
 func New(o Options) *Server {
-	s := &Server{o: o, words: words{o.ChainText}, started: o.Now(), open: map[*running]struct{}{}}
+	s := &Server{o: o, words: words{o.ChainText}, started: o.Now(), slow: headerWait, open: map[*running]struct{}{}}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	s.api = s.routes()
 	return s
@@ -136,7 +137,7 @@ type running struct {
 
 // serve answers on a listener until the surface is closed.
 func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) *running {
-	r := &running{ended: make(chan struct{}), Server: &http.Server{Handler: h, ReadHeaderTimeout: headerWait,
+	r := &running{ended: make(chan struct{}), Server: &http.Server{Handler: h, ReadHeaderTimeout: s.slow,
 		IdleTimeout: idleWait, MaxHeaderBytes: headerBytes, ErrorLog: log.New(teller{s.o.Tell}, "", 0),
 		BaseContext: func(net.Listener) context.Context { return ctx }}}
 	s.mu.Lock()
