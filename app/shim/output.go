@@ -105,20 +105,13 @@ func (h *holder) gather(into []byte) (deserted bool) {
 				complain(err)
 			}
 			return true
-		case o.read < flood, waited == moments, !h.moreSoon():
+		case o.read < flood, waited == moments, !h.program.More(moment):
 			return false
 		default:
 			waited++
 		}
 	}
 	return false
-}
-
-// moreSoon waits a moment for output.
-func (h *holder) moreSoon() bool {
-	wait := unix.NsecToTimespec(moment.Nanoseconds())
-	n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(h.program.FD()), Events: unix.POLLIN}}, &wait, nil)
-	return n > 0 && err == nil
 }
 
 // store writes what was read to the spool. What a full disk does not take stays

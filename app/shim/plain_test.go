@@ -23,7 +23,7 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 // program is the shim as it is shipped.
-func program(t *testing.T) string {
+func program(t testing.TB) string {
 	t.Helper()
 	path, err := built()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // program is this test, which the race detector watches.
-func program(t *testing.T) string {
+func program(t testing.TB) string {
 	t.Helper()
 	path, err := os.Executable()
 	if err != nil {

@@ -83,11 +83,17 @@ func (s *socket) accept() (int, error) {
 	case err != nil:
 		return -1, err
 	}
-	if peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err != nil || int(peer.Uid) != os.Geteuid() {
+	if !fromUser(fd, os.Geteuid()) {
 		unix.Close(fd)
 		return -1, unix.ECONNABORTED
 	}
 	return fd, nil
+}
+
+// fromUser reports whether the other end of a connection is a user's.
+func fromUser(fd, uid int) bool {
+	peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	return err == nil && int(peer.Uid) == uid
 }
 
 // turnAway ends a connection for which there is no descriptor: left to wait, it

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // A held is a shim that runs and what its core knows of it.
 type held struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	launch launch
 	cmd    *exec.Cmd
@@ -44,7 +44,7 @@ type held struct {
 }
 
 // ordinary is the launch of a shell that runs a script.
-func ordinary(t *testing.T, script string) launch {
+func ordinary(t testing.TB, script string) launch {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "shim") // short enough for a socket
 	if err != nil {
@@ -55,10 +55,10 @@ func ordinary(t *testing.T, script string) launch {
 		Cols: 80, Rows: 24, Key: strings.Repeat("5a", 32), Socket: filepath.Join(folder, "s"), Quota: 1 << 40, Umask: 0o022}
 }
 
-func run1(t *testing.T, script string) *held { return hold(t, ordinary(t, script)) }
+func run1(t testing.TB, script string) *held { return hold(t, ordinary(t, script)) }
 
 // hold starts a shim and waits for its word that the program runs.
-func hold(t *testing.T, l launch) *held {
+func hold(t testing.TB, l launch) *held {
 	t.Helper()
 	h := launched(t, filepath.Join(filepath.Dir(l.Socket), "x"), l)
 	if h.word["pid"] == nil {
@@ -67,7 +67,7 @@ func hold(t *testing.T, l launch) *held {
 	return h
 }
 
-func launched(t *testing.T, dir string, l launch) *held {
+func launched(t testing.TB, dir string, l launch) *held {
 	t.Helper()
 	text, err := json.Marshal(l)
 	if err != nil {
@@ -79,7 +79,7 @@ func launched(t *testing.T, dir string, l launch) *held {
 }
 
 // fed starts a shim with a text for its launch, and reads its word.
-func fed(t *testing.T, dir, text string) *held {
+func fed(t testing.TB, dir, text string) *held {
 	t.Helper()
 	if err := spool.Make(dir); err != nil && !errors.Is(err, os.ErrExist) {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func (h *held) noted(kind attach.NoteKind) attach.Note {
 }
 
 // eventually waits for a condition that no frame tells.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -172,7 +172,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 
 // A line is a connection to a shim, of a client or a core.
 type line struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	in   *attach.Splitter
 	told []attach.Frame // passed over while waiting for another
