@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -57,13 +56,14 @@ type attachment struct {
 	cutLine   bool
 	scratch   []byte
 	scanner   scanner
-	driving   atomic.Bool
+	driving   bool
 
 	// What the loop works with.
 	conn       net.Conn
 	heard      chan any
 	done       chan struct{}
 	typing     *typing
+	drives     bool // we have the keyboard, under epoch
 	epoch      uint64
 	driver     string
 	cols, rows uint16
@@ -234,7 +234,7 @@ func (a *attachment) receive(conn net.Conn) {
 func (a *attachment) before(frame attach.Frame) error {
 	switch f := frame.(type) {
 	case attach.Welcome:
-		a.driving.Store(f.Driving)
+		a.driving = f.Driving
 		if f.Start != a.offset {
 			return fmt.Errorf("%w: output from %d on, %d was asked for", errFrame, f.Start, a.offset)
 		}
@@ -246,7 +246,7 @@ func (a *attachment) before(frame attach.Frame) error {
 			a.cutLine = !a.exact && a.offset > 0
 		}
 	case attach.Turn:
-		a.driving.Store(f.Driving)
+		a.driving = f.Driving
 	case attach.Skipped:
 		a.offset = f.To
 	}
@@ -267,7 +267,7 @@ func (a *attachment) output(offset uint64, bytes []byte) error {
 	}
 	old := 0
 	switch {
-	case !a.driving.Load(): // who watches must answer nothing
+	case !a.driving: // who watches must answer nothing
 		old = len(bytes)
 	case offset < a.oldUntil:
 		old = int(min(uint64(len(bytes)), a.oldUntil-offset))

@@ -85,17 +85,15 @@ func (a *attachment) input(ctx context.Context, b []byte) {
 		return
 	}
 	switch {
-	case a.driving.Load():
+	case a.drives:
 	case a.driver != "":
-		a.tellOnce(a.driver + " has the keyboard; " + a.prefixName + " t takes it")
+		a.tellOnce(a.driver + " has the keyboard" + a.offer())
 		return
 	case a.observe:
-		a.tellOnce("you are watching; " + a.prefixName + " t takes the keyboard")
+		a.tellOnce("you are watching" + a.offer())
 		return
-	case a.epoch == 0 && !a.fresh || a.welcomedOnce():
-		if len(a.typing.queue) == 0 {
-			a.take(ctx)
-		}
+	case a.welcomedOnce() && len(a.typing.queue) == 0:
+		a.take(ctx)
 	}
 	a.lastByte = b[len(b)-1]
 	if !a.typing.push(b) {
@@ -115,23 +113,28 @@ func (a *attachment) tellOnce(text string) {
 	}
 }
 
+// offer is what a person can do who has not the keyboard.
+func (a *attachment) offer() string {
+	if !a.tty {
+		return ""
+	}
+	return "; " + a.prefixName + " t takes it"
+}
+
 // tellDriver says who has the keyboard to a person who has not.
 func (a *attachment) tellDriver() {
-	if !a.tty || a.driving.Load() {
+	if !a.tty || a.drives {
 		return
 	}
-	said := a.prefixName + " t takes the keyboard, " + a.prefixName + " d leaves"
+	who := "nobody"
 	if a.driver != "" {
-		said = a.driver + " has the keyboard; " + said
+		who = a.driver
 	}
-	if a.observe {
-		said = "you are watching; " + said
-	}
-	a.notice(said)
+	a.notice("you are watching; " + who + " has the keyboard" + a.offer())
 }
 
 func (a *attachment) flush() {
-	if a.conn == nil || !a.driving.Load() || !a.since.IsZero() {
+	if a.conn == nil || !a.drives || !a.since.IsZero() {
 		return
 	}
 	a.send(a.typing.frames(nil, a.epoch))
@@ -146,7 +149,7 @@ func (a *attachment) send(frames []byte) {
 
 // take asks the core for the keyboard; the turn comes as a frame.
 func (a *attachment) take(ctx context.Context) {
-	if a.driving.Load() {
+	if a.drives {
 		return
 	}
 	a.observe = false
@@ -173,7 +176,7 @@ func (a *attachment) control(ctx context.Context, action string, open func(conte
 func (a *attachment) hear(ctx context.Context, what any) error {
 	switch f := what.(type) {
 	case attach.Welcome:
-		return a.greeted(f)
+		a.greeted(ctx, f)
 	case shown:
 		a.fit(f.alternate || a.from > 0)
 		a.tellDriver()
@@ -216,23 +219,31 @@ func (a *attachment) fails(err error) error {
 	return fault.Wrap(err, fault.Internal, "attach", "the attachment to "+a.name+" has failed", "it goes on running: attach again")
 }
 
-func (a *attachment) greeted(w attach.Welcome) error {
+// greeted hears who drives, and goes on with what was typed.
+func (a *attachment) greeted(ctx context.Context, w attach.Welcome) {
 	a.since, a.renewals = time.Time{}, 0
-	a.epoch, a.driver, a.cols, a.rows = w.Epoch, w.Driver, max(w.Cols, 1), max(w.Rows, 1)
+	a.drives, a.epoch, a.driver = w.Driving, w.Epoch, w.Driver
+	a.cols, a.rows = max(w.Cols, 1), max(w.Rows, 1)
 	a.send(a.typing.resume(nil, w.LastSeq, w.Epoch, w.Driving))
-	if a.driving.Load() {
+	switch {
+	case a.drives:
 		if a.fresh || a.replayed {
 			a.fit(false)
 		}
 		a.flush()
+	case len(a.typing.queue) == 0:
+	case a.driver == "":
+		a.take(ctx)
+	default:
+		a.typing.drop()
+		a.tellOnce(a.driver + " has the keyboard" + a.offer())
 	}
-	return nil
 }
 
 // turned is a change of who has the keyboard.
 func (a *attachment) turned(t attach.Turn) {
 	mine, before := t.Driving, a.driver
-	a.epoch, a.driver = t.Epoch, t.Driver
+	a.drives, a.epoch, a.driver = mine, t.Epoch, t.Driver
 	switch {
 	case mine:
 		a.told = false
@@ -243,7 +254,7 @@ func (a *attachment) turned(t attach.Turn) {
 		if before != t.Driver {
 			a.told = false
 			if a.tty && !a.observe {
-				a.tellOnce(t.Driver + " has the keyboard; " + a.prefixName + " t takes it")
+				a.tellOnce(t.Driver + " has the keyboard" + a.offer())
 			}
 		}
 	}
@@ -253,7 +264,7 @@ func (a *attachment) turned(t attach.Turn) {
 // screen is made to draw it anew, by a size that differs for a moment.
 func (a *attachment) fit(redraw bool) {
 	cols, rows, is := sizeOf(a.p.stdout, a.p.stdin)
-	if !is || !a.tty || !a.driving.Load() || !a.since.IsZero() {
+	if !is || !a.tty || !a.drives || !a.since.IsZero() {
 		return
 	}
 	same := cols == a.cols && rows == a.rows
@@ -269,7 +280,7 @@ func (a *attachment) fit(redraw bool) {
 func (a *attachment) denied(ctx context.Context, r attach.Refused) error {
 	if r.Seq > 0 {
 		if a.typing.refused(r.Seq) {
-			a.tellOnce(refusal(r) + "; " + a.prefixName + " t takes the keyboard")
+			a.tellOnce(refusal(r) + a.offer())
 		}
 		return nil
 	}
@@ -366,7 +377,7 @@ func (a *attachment) interrupt(ctx context.Context) {
 
 // detach gives the keyboard back and says goodbye.
 func (a *attachment) detach(ctx context.Context, by syscall.Signal) error {
-	if a.driving.Load() {
+	if a.drives {
 		ctx, cancel := context.WithTimeout(ctx, dialWait)
 		defer cancel()
 		// Without a core nobody writes it down now; the next one finds that we have left.

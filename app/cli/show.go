@@ -52,7 +52,7 @@ func outline(w io.Writer, value any, depth int) error {
 	for _, m := range membersOf(value) {
 		text, plain := inLine(m.value)
 		switch {
-		case plain && text == "":
+		case plain && text == "", !plain && len(membersOf(m.value)) == 0:
 			continue
 		case plain:
 			if _, err := fmt.Fprintf(w, "%s%s: %s\n", indent, m.name, visible(text)); err != nil {

@@ -155,6 +155,7 @@ func TestStories(t *testing.T) {
 			w := newWorld(env.T().(testing.TB))
 			env.Vars = append(w.env, "WORK="+env.WorkDir)
 			env.Cd = env.WorkDir
+			env.Values["world"] = w
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
@@ -189,18 +190,21 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // until REGEXP PROGRAM ARG…: the program, run again and again, prints a match.
+// It sees the variables that a story begins with.
 func until(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: until REGEXP PROGRAM ARG…")
 	}
 	want := regexp.MustCompile("(?m)" + args[0])
 	for over := time.Now().Add(patience); ; time.Sleep(pollEvery) {
-		err := ts.Exec(args[1], args[2:]...)
-		if want.MatchString(ts.ReadFile("stdout")) {
+		cmd := exec.Command("/usr/bin/env", args[1:]...)
+		cmd.Dir, cmd.Env = ts.MkAbs("."), ts.Value("world").(*world).env
+		out, err := cmd.CombinedOutput()
+		if want.Match(out) {
 			return
 		}
 		if time.Now().After(over) {
-			ts.Fatalf("it never printed %s: %v", args[0], err)
+			ts.Fatalf("it never printed %s: %v: %s", args[0], err, out)
 		}
 	}
 }
@@ -275,15 +279,20 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// post METHOD FILE STATUS: the core of ATELIER_HOME answers a call with this
+// post METHOD FILE STATUS: the one core of the story answers a call with this
 // status; the answer is standard output.
 func post(ts *testscript.TestScript, neg bool, args []string) {
 	file, err := os.Open(ts.MkAbs(args[1]))
 	ts.Check(err)
 	defer file.Close()
+	sockets, err := filepath.Glob(filepath.Join(ts.Getenv("XDG_RUNTIME_DIR"), "atelier", "*", "core.sock"))
+	ts.Check(err)
+	if neg || len(sockets) != 1 {
+		ts.Fatalf("the cores are %q", sockets)
+	}
 	web := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "unix", ts.Getenv("SOCKET"))
+		return d.DialContext(ctx, "unix", sockets[0])
 	}}}
 	defer web.CloseIdleConnections()
 	answer, err := web.Post("http://core/api/atelier.v1."+args[0], "application/json", file)
