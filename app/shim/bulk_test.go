@@ -50,8 +50,7 @@ func differ(t *testing.T, name string, got, want []byte) {
 
 func TestEveryByteComesOnceToAll(t *testing.T) {
 	noise := filepath.Join(t.TempDir(), "noise")
-	make := exec.Command("sh", "-c", "head -c 3000000 /dev/urandom > "+noise)
-	if err := make.Run(); err != nil {
+	if err := exec.Command("sh", "-c", "head -c 3000000 /dev/urandom > "+noise).Run(); err != nil {
 		t.Fatal(err)
 	}
 	for name, script := range map[string]string{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -14,7 +15,7 @@ func (h *holder) accept() {
 	for range acceptMost {
 		fd, err := h.socket.accept()
 		switch {
-		case err == unix.EAGAIN:
+		case errors.Is(err, unix.EAGAIN):
 			return
 		case err != nil:
 		case h.crowded() && h.hasCore():
@@ -135,9 +136,9 @@ func (h *holder) pump(c *client) {
 		}
 		n, err := h.push(c)
 		switch {
-		case err == unix.EAGAIN:
+		case errors.Is(err, unix.EAGAIN):
 			c.blocked = true
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 		case err != nil, n == 0 && c.parting:
 			h.lost(c)
 			return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -100,8 +101,8 @@ func (h *holder) gather(into []byte) (deserted bool) {
 		o.read += n
 		switch {
 		case err == nil:
-		case err != pty.ErrNotNow:
-			if err != io.EOF {
+		case !errors.Is(err, pty.ErrNotNow):
+			if !errors.Is(err, io.EOF) {
 				complain(err)
 			}
 			return true

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // A held is a shim that runs and what its core knows of it.
@@ -40,7 +40,6 @@ type held struct {
 	cmd    *exec.Cmd
 	ended  chan struct{}
 	word   map[string]any
-	end    []func() error // what shows that nothing of the program is left
 }
 
 // ordinary is the launch of a shell that runs a script.

@@ -163,10 +163,11 @@ func (r *Reader) Remove() error {
 
 func removeSocket(path string) error {
 	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return nil // gone, or not what a shim makes
+	err := unix.Lstat(path, &st)
+	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK { // else it is not what a shim makes
+		err = unix.Unlink(path)
 	}
-	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
+	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return cannot(err, "remove", path)
 	}
 	return nil
