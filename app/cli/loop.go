@@ -398,15 +398,23 @@ func (a *attachment) broken() {
 	}
 }
 
-// again connects from the exact offset; when that fails for long it asks the core.
+// again connects from the exact offset; when that fails for long, or nobody is
+// there any more, it asks the core.
 func (a *attachment) again(ctx context.Context) error {
 	if a.conn != nil {
 		return nil // it waits for its welcome
 	}
-	if a.connect(ctx) == nil || time.Since(a.since) < reconnectFor {
+	err := a.connect(ctx)
+	if err == nil || !nobodyListens(err) && time.Since(a.since) < reconnectFor {
 		return nil
 	}
 	return a.renew(ctx)
+}
+
+// nobodyListens tells that the terminal's process is gone: it listens as long as
+// it lives.
+func nobodyListens(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // renewMax is how often in a row the core is asked for another way to a terminal.
