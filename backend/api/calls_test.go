@@ -118,6 +118,15 @@ func TestDefectIsToldAndTheCoreGoesOn(t *testing.T) {
 	if said := w.told(); !strings.Contains(said, "a planted defect") || !strings.Contains(said, "world_test.go") {
 		t.Errorf("told %q", said)
 	}
+	// In the middle of a stream it is the stream's end that says so.
+	pieces, err := w.client().Transcript(t.Context(), connect.NewRequest(&atelierv1.TranscriptRequest{Execution: "panic"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pieces.Close()
+	if !pieces.Receive() || pieces.Receive() || !strings.Contains(pieces.Err().Error(), "the core has a defect") {
+		t.Errorf("a stream: %v", pieces.Err())
+	}
 	if a := w.call("CoreService/Status", "{}"); a.status != 200 {
 		t.Errorf("after it: %+v", a)
 	}

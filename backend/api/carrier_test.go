@@ -124,6 +124,7 @@ func TestRefusedInputIsAnAnswer(t *testing.T) {
 func TestResizeIsReadThoughItHasNoAnswer(t *testing.T) {
 	w := newWorld(t)
 	s := newShim(w)
+	s.busy = 20 * time.Millisecond // longer than an answer takes to come back
 	resize := attach.Append(nil, attach.Resize{Epoch: 1, Cols: 100, Rows: 30})
 	for n, body := range [][]byte{append(s.helloFor(0), resize...), append(append(s.helloFor(0), input(1, "x")...), resize...)} {
 		framesOf(t, w.post(t.Context(), "send", body).Body)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"atelier.dev/atelier/backend/attach"
 )
@@ -27,6 +28,8 @@ type shim struct {
 	output func(conn net.Conn) error
 	// deaf is set for a shim that answers no input.
 	deaf bool
+	// busy is how long it takes to look at a RESIZE.
+	busy time.Duration
 }
 
 func newShim(w *world) *shim {
@@ -99,6 +102,9 @@ func (s *shim) opened() int {
 
 // take answers one frame; false ends the connection.
 func (s *shim) take(conn net.Conn, frame attach.Frame) bool {
+	if _, is := frame.(attach.Resize); is {
+		time.Sleep(s.busy)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var answer []byte

@@ -170,8 +170,12 @@ func (m *memory) Verify(_ context.Context, _ studio.Caller, each func(studio.Aud
 	return each(studio.Audit{Events: 3, Done: true, Problems: []studio.Problem{{Code: "a", Message: "b\xff", Mend: "c"}}, Read: read})
 }
 
-func (m *memory) Transcript(_ context.Context, _ studio.Caller, _ string, _ studio.TranscriptRequest, each func(studio.Piece) error) error {
-	return each(m.piece)
+func (m *memory) Transcript(_ context.Context, _ studio.Caller, ref string, _ studio.TranscriptRequest, each func(studio.Piece) error) error {
+	err := each(m.piece)
+	if ref == "panic" {
+		panic("a planted defect")
+	}
+	return err
 }
 
 // world is a surface over a small studio, listening on a socket of its own.
