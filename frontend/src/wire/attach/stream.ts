@@ -20,9 +20,24 @@ export function poster(api: string, session: () => Promise<string>, header: stri
 			credentials: "same-origin",
 			redirect: "error",
 		});
-		if (!answer.ok) throw new Error(`the core answered ${answer.status}`);
+		if (!answer.ok) throw await refusalOf(answer);
 		return answer;
 	};
+}
+
+/** A post that the core refused before the shim had it. */
+class Refusal extends Error {
+	constructor(
+		readonly code: string,
+		message: string,
+	) {
+		super(message);
+	}
+}
+
+async function refusalOf(answer: Response): Promise<Refusal> {
+	const said: { code?: string; message?: string } = await answer.json().catch(() => ({}));
+	return new Refusal(said.code ?? "unknown", said.message ?? `the core answered ${answer.status}`);
 }
 
 /** Makes the carrier over a way to post. */
@@ -39,6 +54,16 @@ export function streamCarrier(post: Post): Carrier {
 			events.closed(why);
 		};
 
+		// What the core refuses is told as the shim tells it: a ticket that is worth
+		// nothing any more must not be tried again.
+		const failed = (error: unknown) => {
+			if (!over && error instanceof Refusal) {
+				const { code, message } = error;
+				events.frame({ type: "refused", seq: 0n, epoch: 0n, code, message, driver: "" });
+			}
+			end(String(error));
+		};
+
 		const read = async () => {
 			const answer = await post("/attach/stream", encode(hello), abort.signal);
 			for await (const frame of framesOf(answer, () => paused)) {
@@ -47,7 +72,7 @@ export function streamCarrier(post: Post): Carrier {
 			}
 			end("the stream ended");
 		};
-		read().catch((error: unknown) => end(String(error)));
+		read().catch(failed);
 
 		const mute = { ...hello, flags: hello.flags & ~HELLO_WANTS_OUTPUT };
 		let queue: ClientFrame[] = [];
@@ -68,7 +93,7 @@ export function streamCarrier(post: Post): Carrier {
 		return {
 			send(frames) {
 				queue.push(...frames);
-				if (!posting) flush().catch((error: unknown) => end(String(error)));
+				if (!posting) flush().catch(failed);
 			},
 			pause() {
 				paused ??= new Promise((resolve) => {
