@@ -77,7 +77,7 @@ func (d *daemon) audit(ctx context.Context, named string) (found audit, err erro
 	if err != nil {
 		return found, err
 	}
-	defer lock.Release()
+	defer func() { err = errors.Join(err, lock.Release()) }()
 	if err := checkRoom(d.home); err != nil {
 		return found, err
 	}

@@ -71,7 +71,7 @@ func (s *Server) reach(ctx context.Context, t attach.Ticket) (*net.UnixConn, err
 		return nil, gone(err)
 	}
 	shim := conn.(*net.UnixConn)
-	context.AfterFunc(ctx, func() { shim.Close() })
+	context.AfterFunc(ctx, func() { _ = shim.Close() }) // closing is all there is to do
 	return shim, nil
 }
 
