@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -82,10 +84,23 @@ func (h Home) command(program string, word *os.File) *exec.Cmd {
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Dir = "/" // a daemon keeps nobody's folder busy
-	cmd.Env = append(os.Environ(), fmt.Sprintf("ATELIER_START_FD=%d", startFD))
+	cmd.Env = append(placeOf(os.Environ()), fmt.Sprintf("ATELIER_START_FD=%d", startFD))
 	cmd.ExtraFiles = []*os.File{word}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
+}
+
+// ofPlace are the variables that say where a person is: whose home it is, where
+// its folders lie, which desktop shows its windows and in what language. The core
+// gets no other: it outlives the shell that happened to start it.
+var ofPlace = []string{"HOME", "USER", "LOGNAME", "SHELL", "PATH", "TMPDIR", "LANG", "LANGUAGE", "TZ",
+	"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "ATELIER_HOME"}
+
+func placeOf(environment []string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return !slices.Contains(ofPlace, name) && !strings.HasPrefix(name, "LC_") && !strings.HasPrefix(name, "XDG_")
+	})
 }
 
 // openLog opens core.log, or the null device while the home is not made yet.
