@@ -44,6 +44,18 @@ type point struct {
 // ownCount is the next seq on the own chain: all but genesis lie on it.
 func (p point) ownCount() uint64 { return max(p.Events, 1) - 1 }
 
+// version is the one under which the store keeps the group that ends here: it
+// grows with every group, so that no clock of the store's is needed.
+func (p point) version() uint64 { return p.Events + p.Seals }
+
+// size is about what the newest group takes.
+func (p point) size() (n int) {
+	for _, e := range p.Group {
+		n += len(e.Key) + len(e.Value)
+	}
+	return n
+}
+
 type anchor struct {
 	file       *os.File
 	generation uint64
@@ -131,6 +143,9 @@ func readSlot(slot []byte) (uint64, point, bool) {
 // slot returns the bytes of the next generation for p, or nil when the group
 // is too large to be kept beside the store.
 func (a *anchor) slot(p point) []byte {
+	if p.size() > slotGroup {
+		return nil
+	}
 	body, err := cbor.Marshal(p)
 	if err != nil || len(body) > slotSize-slotFrame-sha256.Size {
 		return nil

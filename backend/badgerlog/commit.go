@@ -3,7 +3,9 @@ package badgerlog
 import (
 	"errors"
 	"fmt"
+	"math"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,18 +19,17 @@ func (l *Log) commit(entries []entry, next point) error {
 	next.Group = nil
 	var err error
 	if slot != nil {
-		err = l.commitBeside(slot, entries)
+		err = l.commitBeside(slot, entries, next)
 	} else {
 		err = l.commitLarge(entries, next)
 	}
 	if err != nil {
 		return l.failed(err)
 	}
-	l.at = next
 	return nil
 }
 
-func (l *Log) commitBeside(slot []byte, entries []entry) error {
+func (l *Log) commitBeside(slot []byte, entries []entry, next point) error {
 	if err := l.room(); err != nil {
 		return err
 	}
@@ -36,11 +37,11 @@ func (l *Log) commitBeside(slot []byte, entries []entry) error {
 	if err := l.anchor.write(slot); err != nil {
 		return err
 	}
-	return errors.Join(l.store(entries), l.anchor.sync())
+	return errors.Join(l.store(entries, next.version()), l.anchor.sync())
 }
 
 func (l *Log) commitLarge(entries []entry, next point) error {
-	if err := errors.Join(l.room(), l.store(entries)); err != nil {
+	if err := errors.Join(l.room(), l.store(entries, next.version())); err != nil {
 		return err
 	}
 	return errors.Join(l.anchor.write(l.anchor.slot(next)), l.anchor.sync())
@@ -51,18 +52,20 @@ func (l *Log) failed(err error) error {
 	return l.refuseIfReadOnly()
 }
 
-func (l *Log) store(entries []entry) error {
+// store writes a group's entries as one transaction at a version of our own
+// and syncs them.
+func (l *Log) store(entries []entry, version uint64) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	txn := l.db.NewTransaction(true)
+	txn := l.db.NewTransactionAt(math.MaxUint64, true)
 	defer txn.Discard()
 	for _, e := range entries {
 		if err := txn.Set(e.Key, e.Value); err != nil {
 			return fmt.Errorf("writing the store: %w", err)
 		}
 	}
-	if err := txn.Commit(); err != nil {
+	if err := txn.CommitAt(version, nil); err != nil {
 		return fmt.Errorf("writing the store: %w", err)
 	}
 	if l.o.syncOff {
@@ -77,6 +80,10 @@ func (l *Log) store(entries []entry) error {
 // room fails when the disk has less free space than Badger's mapped files may
 // need: a full disk under a mapped file ends the process.
 func (l *Log) room() error {
+	now := time.Now()
+	if now.Sub(l.roomy) < roomTrust {
+		return nil
+	}
 	var s unix.Statfs_t
 	if err := unix.Statfs(l.o.Dir, &s); err != nil {
 		return err
@@ -84,5 +91,6 @@ func (l *Log) room() error {
 	if s.Bavail*uint64(s.Bsize) < reserve {
 		return fmt.Errorf("less than %d MiB are free: %w", reserve>>20, syscall.ENOSPC)
 	}
+	l.roomy = now
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -331,7 +332,7 @@ func oneGroup(t *testing.T, l *Log, n int, seal bool) {
 
 func waitQueue(l *Log, n int) {
 	for l.queue.length() < n {
-		l.queue.settle()
+		runtime.Gosched()
 	}
 }
 

@@ -13,9 +13,9 @@
 //
 //	m                 the format marker: "atelier log 1"
 //	a <arrival 8>     record: length of header 4, header, body
-//	i <id 32>         arrival 8
 //	s <number 8>      seal: canonical CBOR with its signature
 //
+// Ids lead to arrival numbers by a table in memory, made from the records at Open.
 // An arrival number says as which event this replica took it, from 0: genesis
 // is 0. An event's parents have lower numbers. One transaction holds one group
 // of events; it is synced by Badger while the anchor is synced beside it, and

@@ -25,18 +25,19 @@ func forge(t *testing.T, change func(h *event.Header, a, b event.ID, body *[]byt
 	body[event.BodyNonceSize] = 0xa0
 	h.Parents, h.Lamport, h.Seq, h.Prev, h.BodyHash = []event.ID{b.ID}, 3, 2, b.ID, event.BodyHash(body)
 	change(&h, a.ID, b.ID, &body)
-	bytes, id, err := event.EncodeHeader(h)
+	e := event.Event{Header: h}
+	record, err := newRecord(&e, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	next := l.at
 	next.EventsBefore, next.SealsBefore = next.Events, next.Seals
-	entries := appendEvent(nil, next.Events, id, bytes, body)
-	next.Own, next.Events = id, next.Events+1
+	entries := []entry{{Key: number('a', next.Events), Value: record}}
+	next.Own, next.Events = e.ID, next.Events+1
 	if err := l.commit(entries, next); err != nil {
 		t.Fatal(err)
 	}
-	l.unsealed = []event.ID{id}
+	l.at, l.unsealed = next, []event.ID{e.ID}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -110,10 +111,6 @@ func TestForgedStoreIsNamed(t *testing.T) {
 			}
 			return entry{Key: number('s', 0), Value: b}
 		},
-		"index": func(l *Log) entry {
-			g := l.Genesis()
-			return entry{Key: append([]byte{'i'}, g[:]...), Value: number('i', 1)[1:]}
-		},
 		"key": func(*Log) entry { return entry{Key: []byte("x"), Value: []byte("y")} },
 		"chain_broken": func(l *Log) entry {
 			b, err := l.get(number('a', 2))
@@ -136,7 +133,7 @@ func TestForgedStoreIsNamed(t *testing.T) {
 		if err := l.Seal(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.store([]entry{make(l)}); err != nil {
+		if err := l.store([]entry{make(l)}, l.at.version()+1); err != nil {
 			t.Fatal(err)
 		}
 		if err := l.Close(); err != nil {

@@ -30,13 +30,25 @@ const (
 	closeBroken = 2 * time.Second
 	// idleSeal closes a seal when nothing was written for this long.
 	idleSeal = 50 * time.Millisecond
-	// slotSize is one slot of the anchor. Larger groups go to the store first.
+	// slotSize is one slot of the anchor.
 	slotSize = 64 << 10
+	// slotGroup is the largest group whose bytes go into a slot: writing more
+	// twice takes longer than syncing the store first and a short slot then.
+	slotGroup = 8 << 10
 	// reserve is the free space below which the log becomes read-only: Badger
 	// writes through mapped files, and a full disk would kill the process.
 	reserve = 64 << 20
 	// tableEnd is what is first read of a table's end: its index is rarely larger.
 	tableEnd = 64 << 10
+	// roomTrust is how long a look at the free space counts: what this log can
+	// write meanwhile is a small part of reserve.
+	roomTrust = 10 * time.Millisecond
+	// recordFrame is the length of the header, before it in a record. usualHeader
+	// is what most headers take with it: one allocation is then enough.
+	recordFrame = 4
+	usualHeader = 512
+	// minSlots is the least table of ids: a small log should cost nothing.
+	minSlots = 1 << 10
 	// maxValue bounds one value of a session's state.
 	maxValue = 1 << 20
 	// compactValues is the size at which the file of values is written anew at open.

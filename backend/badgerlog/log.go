@@ -36,9 +36,11 @@ type Log struct {
 	at       point
 	unsealed []event.ID
 	idle     *time.Timer
+	roomy    time.Time // when the disk last had room
 
 	orderMu sync.RWMutex
 	order   *causal.Index
+	ids     ids
 
 	mu      sync.RWMutex
 	durable point
@@ -139,6 +141,7 @@ func (l *Log) begin(ctx context.Context, report *Report) error {
 		if err := l.seal(); err != nil {
 			return err
 		}
+		l.publish()
 	}
 	return nil
 }
@@ -158,7 +161,9 @@ func openStore(o Options, fail func(error)) (*badger.DB, error) {
 	if err := checkTables(opt); err != nil {
 		return nil, openFault(err)
 	}
-	db, err := badger.Open(opt)
+	// Managed: versions are ours, and a write wakes no keeper of Badger's clock.
+	// What is not durable yet stays unseen by Count alone.
+	db, err := badger.OpenManaged(opt)
 	if err == nil {
 		// The value log stays empty, and its first bytes must outlast its name.
 		return db, db.Sync()
@@ -300,6 +305,7 @@ func (l *Log) stand() point {
 	return l.durable
 }
 
+// publish shows what has become durable.
 func (l *Log) publish() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,9 +6,10 @@ import (
 	"atelier.dev/atelier/backend/fault"
 )
 
-// headerOf is what the index of causality reads headers by.
+// headerOf is what the index of causality reads headers by. Whoever asks the
+// index holds orderMu already.
 func (l *Log) headerOf(id event.ID) (event.Header, error) {
-	e, err := l.Event(id)
+	e, err := l.eventOf(id, l.ids.find(id))
 	return e.Header, err
 }
 
@@ -47,12 +48,13 @@ func asParent(err error) error {
 	return fault.New(fault.NotFound, "parent_unknown", fault.Of(err).Message+" to follow", "read the object again")
 }
 
-// learn adds durable events to the index.
-func (l *Log) learn(events ...event.Event) error {
+// learn adds durable events, the first of which arrived as number from.
+func (l *Log) learn(from uint64, events []*event.Event) error {
 	l.orderMu.Lock()
 	defer l.orderMu.Unlock()
-	for _, e := range events {
-		if err := l.order.Add(e); err != nil {
+	for i, e := range events {
+		l.ids.add(e.ID, from+uint64(i))
+		if err := l.order.Add(*e); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 type request struct {
 	draft   event.Draft
 	body    []byte
+	hash    event.ID // of body
 	lamport uint64
 	seal    bool
 	event   event.Event
@@ -36,6 +37,7 @@ type queue struct {
 	waiting []*request
 	led     bool
 	shut    bool
+	crowded bool // the last group had more than one member
 }
 
 // join adds a request; the last one shuts the queue behind itself. It reports
@@ -54,9 +56,12 @@ func (q *queue) join(r *request, last bool) (lead, ok bool) {
 }
 
 // settle lets callers that have just been answered come again, so that groups
-// of many writers stay whole. It waits for nobody.
+// of many writers stay whole. It waits for nobody, and a lone writer not at all.
 func (q *queue) settle() {
 	for range settleRounds {
+		if !q.crowded && q.length() < 2 {
+			return
+		}
 		before := q.length()
 		runtime.Gosched()
 		if q.length() == before {
@@ -124,11 +129,13 @@ func (l *Log) await(r *request, last bool) error {
 	return r.err
 }
 
-// lead makes one group durable. The caller's own request is the first of it.
+// lead makes one group durable, of which the caller's own request is the first.
 func (l *Log) lead() {
 	l.queue.settle()
-	members, err := l.group()
-	for _, r := range members {
+	g := l.group()
+	err := l.finish(g)
+	l.queue.crowded = len(g.members) > 1
+	for _, r := range g.members {
 		r.answer(err)
 	}
 	l.queue.pass()

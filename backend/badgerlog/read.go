@@ -2,9 +2,10 @@ package badgerlog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -49,83 +50,64 @@ func parseRecord(arrival uint64, b []byte) (event.Event, error) {
 	damaged := func(what string) (event.Event, error) {
 		return event.Event{}, dataLoss("event_damaged", fmt.Sprintf("event %d is damaged: %s", arrival, what))
 	}
-	if len(b) < 4 || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-4) {
+	if len(b) < recordFrame || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-recordFrame) {
 		return damaged("its record is cut")
 	}
-	n := 4 + int(binary.BigEndian.Uint32(b))
-	h, id, err := event.DecodeHeader(b[4:n])
+	n := recordFrame + int(binary.BigEndian.Uint32(b))
+	h, id, err := event.DecodeHeader(b[recordFrame:n])
 	if err != nil {
 		return damaged(err.Error())
 	}
-	e := event.Event{ID: id, Header: h, Bytes: b[4:n:n], Body: b[n:]}
+	e := event.Event{ID: id, Header: h, Bytes: b[recordFrame:n:n], Body: b[n:]}
 	if event.BodyHash(e.Body) != h.BodyHash {
 		return damaged("its body is not the one its header names")
 	}
 	return e, nil
 }
 
-// arrivalOf returns the arrival number of a durable event.
-func (l *Log) arrivalOf(id event.ID) (uint64, error) {
-	b, err := l.get(append([]byte{'i'}, id[:]...))
-	if err == nil && len(b) == 8 {
-		if n := binary.BigEndian.Uint64(b); n < l.Count() {
-			return n, nil
-		}
-		err = badger.ErrKeyNotFound
-	}
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return 0, fault.New(fault.NotFound, "event_unknown", "there is no event "+id.String(), "see `atelier log`")
-	}
-	if fault.Is(err, "log_closed") {
-		return 0, err
-	}
-	return 0, dataLoss("index_damaged", fmt.Sprintf("the index of ids cannot be read: %v", err))
+// arrivals returns where events may be whose ids begin as this one does.
+func (l *Log) arrivals(id event.ID) []uint64 {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	return l.ids.find(id)
 }
 
 // Event returns a durable event. Fault: not_found event_unknown; data_loss
-// when what is stored is not what the id names.
-func (l *Log) Event(id event.ID) (event.Event, error) {
-	n, err := l.arrivalOf(id)
-	if err != nil {
-		return event.Event{}, err
+// when it cannot be read.
+func (l *Log) Event(id event.ID) (event.Event, error) { return l.eventOf(id, l.arrivals(id)) }
+
+func (l *Log) eventOf(id event.ID, arrivals []uint64) (event.Event, error) {
+	for _, n := range arrivals {
+		e, err := l.eventAt(n)
+		if err != nil || e.ID == id {
+			return e, err
+		}
 	}
-	e, err := l.eventAt(n)
-	if err == nil && e.ID != id {
-		return event.Event{}, dataLoss("index_damaged", "the index of ids leads to another event")
-	}
-	return e, err
+	return event.Event{}, fault.New(fault.NotFound, "event_unknown", "there is no event "+id.String(), "see `atelier log`")
 }
 
-// Find returns the durable events whose id's text begins with prefix, at most
-// sixteen: more than one means that the prefix is ambiguous.
+// Find returns the durable events whose id's text begins with prefix,
+// ascending, at most sixteen: more than one means that it is ambiguous.
 func (l *Log) Find(prefix string) ([]event.ID, error) {
 	low, high, err := event.PrefixRange(prefix)
 	if err != nil {
 		return nil, err
 	}
-	count := l.Count()
+	l.orderMu.RLock()
+	near := l.ids.between(head(low), head(high))
+	l.orderMu.RUnlock()
+	slices.SortFunc(near, func(a, b idSlot) int { return cmp.Compare(a.head, b.head) })
 	var found []event.ID
-	err = l.view(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'i'}, PrefetchValues: true, PrefetchSize: maxFound})
-		defer it.Close()
-		for it.Seek(append([]byte{'i'}, low[:]...)); it.Valid() && len(found) < maxFound; it.Next() {
-			key := it.Item().Key()[1:]
-			if bytes.Compare(key, high[:]) > 0 {
-				return nil
-			}
-			n, err := it.Item().ValueCopy(nil)
-			if err != nil {
-				return err
-			}
-			if len(key) == 32 && len(n) == 8 && binary.BigEndian.Uint64(n) < count {
-				found = append(found, event.ID(key))
-			}
+	for _, s := range near[:min(len(near), maxFound)] {
+		e, err := l.eventAt(s.next - 1)
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, dataLoss("index_damaged", fmt.Sprintf("the index of ids cannot be read: %v", err))
+		if bytes.Compare(e.ID[:], low[:]) >= 0 && bytes.Compare(e.ID[:], high[:]) <= 0 {
+			found = append(found, e.ID)
+		}
 	}
+	slices.SortFunc(found, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
 	return found, nil
 }
 

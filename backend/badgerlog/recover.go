@@ -24,7 +24,7 @@ func (l *Log) recover(last point, blank bool, report *Report) error {
 	if lacks, err := l.lacksGroup(last); err != nil {
 		return err
 	} else if lacks {
-		if err := l.store(last.Group); err != nil {
+		if err := l.store(last.Group, last.version()); err != nil {
 			return openFault(err)
 		}
 		report.Completed = int(last.Events - last.EventsBefore)
@@ -240,14 +240,15 @@ func (l *Log) writeGenesis() error {
 	if err != nil {
 		return err
 	}
-	b, id, err := event.EncodeHeader(event.Header{SchemaVersion: 1, Type: event.WorkspaceCreatedType, Lamport: 1,
+	e := event.Event{Header: event.Header{SchemaVersion: 1, Type: event.WorkspaceCreatedType, Lamport: 1,
 		WallTime: l.o.Now().UnixNano(), Surface: event.SurfaceSystem, ViewEpoch: 1, Class: event.Control,
-		Facts: event.Facts{Genesis: &g}, BodyHash: event.BodyHash(body)})
+		Facts: event.Facts{Genesis: &g}, BodyHash: event.BodyHash(body)}}
+	record, err := newRecord(&e, body)
 	if err != nil {
 		return err
 	}
-	entries := appendEvent([]entry{{Key: []byte("m"), Value: []byte(marker)}}, 0, id, b, body)
-	return l.commit(entries, point{Events: 1, Genesis: id})
+	l.at = point{Events: 1, Genesis: e.ID}
+	return l.commit([]entry{{Key: []byte("m"), Value: []byte(marker)}, {Key: number('a', 0), Value: record}}, l.at)
 }
 
 // readGenesis takes the epoch from genesis, and refuses a log of another replica.

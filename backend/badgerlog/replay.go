@@ -13,7 +13,7 @@ import (
 // part is a run of events that one goroutine reads and checks by itself.
 type part struct {
 	from, to uint64
-	events   []event.Event
+	events   []*event.Event
 	err      error
 	read     chan struct{}
 }
@@ -49,9 +49,9 @@ func (l *Log) replay(ctx context.Context) error {
 
 func (l *Log) readPart(p *part) {
 	defer close(p.read)
-	p.events = make([]event.Event, 0, p.to-p.from)
+	p.events = make([]*event.Event, 0, p.to-p.from)
 	p.err = l.scan(p.from, p.to, func(_ uint64, e event.Event) error {
-		p.events = append(p.events, e)
+		p.events = append(p.events, &e)
 		return nil
 	})
 }
@@ -63,11 +63,11 @@ func (l *Log) takeParts(parts <-chan *part) error {
 		if p.err != nil {
 			return p.err
 		}
-		if err := l.learn(p.events...); err != nil {
+		if err := l.learn(p.from, p.events); err != nil {
 			return dataLoss("order_broken", fmt.Sprintf("events %d to %d do not follow their parents: %v", p.from, p.to, err))
 		}
 		for i, e := range p.events {
-			if err := l.take(p.from+uint64(i), e, prev); err != nil {
+			if err := l.take(p.from+uint64(i), *e, prev); err != nil {
 				return err
 			}
 			if prev = e.ID; p.from == 0 && i == 0 {

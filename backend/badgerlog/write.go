@@ -35,6 +35,7 @@ func (l *Log) prepare(r *request) error {
 	if r.body, err = event.JoinBody(nonce, r.draft.Body); err != nil {
 		return err
 	}
+	r.hash = event.BodyHash(r.body)
 	r.lamport, err = l.checkParents(r.draft.Parents)
 	return err
 }
@@ -52,16 +53,18 @@ type group struct {
 	next     point
 	unsealed []event.ID
 	entries  []entry
-	events   []event.Event
+	events   []*event.Event
 	members  []*request
 	size     int
 	seal     bool // a member wants a seal, which then ends the group
 }
 
-// group takes what waits, up to a transaction's bounds, and makes it durable.
-// Those whose draft is refused are answered at once.
-func (l *Log) group() ([]*request, error) {
-	g := &group{next: l.at, unsealed: l.unsealed}
+// group gives those that wait their places in the chain, up to a transaction's
+// bounds. Those whose draft is refused are answered at once.
+func (l *Log) group() *group {
+	n := min(l.queue.length(), maxGroupEvents)
+	g := &group{next: l.at, unsealed: l.unsealed, entries: make([]entry, 0, n+maxGroupSeals),
+		events: make([]*event.Event, 0, n), members: make([]*request, 0, n)}
 	g.next.EventsBefore, g.next.SealsBefore, g.next.Group = g.next.Events, g.next.Seals, nil
 	for len(g.members) < maxGroupEvents && g.size < maxGroupBytes {
 		r := l.queue.next()
@@ -75,7 +78,7 @@ func (l *Log) group() ([]*request, error) {
 	if g.seal && len(g.unsealed) > 0 {
 		l.sealGroup(g)
 	}
-	return g.members, l.finish(g)
+	return g
 }
 
 func (l *Log) enlist(g *group, r *request) error {
@@ -106,6 +109,7 @@ func (l *Log) sealGroup(g *group) {
 	g.entries, g.unsealed = entries, nil
 }
 
+// finish makes a group durable and shows it.
 func (l *Log) finish(g *group) error {
 	err := l.refuseIfReadOnly()
 	if err != nil || len(g.entries) == 0 {
@@ -114,10 +118,10 @@ func (l *Log) finish(g *group) error {
 	if err := l.commit(g.entries, g.next); err != nil {
 		return err
 	}
-	if err := l.learn(g.events...); err != nil {
+	if err := l.learn(g.next.EventsBefore, g.events); err != nil {
 		return l.failed(err)
 	}
-	l.unsealed = g.unsealed
+	l.at, l.unsealed = g.next, g.unsealed
 	if len(l.unsealed) > 0 {
 		l.idle.Reset(idleSeal)
 	}
@@ -134,32 +138,39 @@ func (l *Log) refuseIfReadOnly() error {
 	return nil
 }
 
-// place gives a draft its place in the chain and adds its entries.
+// place gives a draft its place in the chain and adds its entries. The event
+// that is returned shares its bytes with the record that is stored.
 func (l *Log) place(g *group, r *request) error {
 	d, next := r.draft, &g.next
-	h := event.Header{SchemaVersion: 1, Workspace: next.Genesis, Type: d.Type, Lamport: r.lamport, Parents: d.Parents,
+	r.event.Header = event.Header{SchemaVersion: 1, Workspace: next.Genesis, Type: d.Type, Lamport: r.lamport, Parents: d.Parents,
 		Replica: l.replica, Seq: next.ownCount(), Prev: next.Own, Basis: event.Basis{Index: 0, Record: next.Genesis},
 		WallTime: l.o.Now().UnixNano(), Actor: d.Actor, Surface: d.Surface, Session: d.Session, ViewEpoch: l.epoch,
-		Branch: d.Branch, Affected: d.Affected, Class: event.Causal, Facts: d.Facts, BodyHash: event.BodyHash(r.body)}
-	b, id, err := event.EncodeHeader(h)
+		Branch: d.Branch, Affected: d.Affected, Class: event.Causal, Facts: d.Facts, BodyHash: r.hash}
+	record, err := newRecord(&r.event, r.body)
 	if err != nil {
 		return err
 	}
-	r.event = event.Event{ID: id, Header: h, Bytes: b, Body: r.body}
-	g.entries = appendEvent(g.entries, next.Events, id, b, r.body)
-	g.events = append(g.events, r.event)
-	g.unsealed = append(g.unsealed, id)
-	g.size += len(b) + len(r.body)
-	next.Own = id
+	g.entries = append(g.entries, entry{Key: number('a', next.Events), Value: record})
+	g.events = append(g.events, &r.event)
+	g.unsealed = append(g.unsealed, r.event.ID)
+	g.size += len(record)
+	next.Own = r.event.ID
 	next.Events++
 	return nil
 }
 
-func appendEvent(entries []entry, arrival uint64, id event.ID, header, body []byte) []entry {
-	record := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(header)+len(body)), uint32(len(header)))
-	record = append(append(record, header...), body...)
-	return append(entries, entry{Key: number('a', arrival), Value: record},
-		entry{Key: append([]byte{'i'}, id[:]...), Value: number('i', arrival)[1:]})
+// newRecord encodes an event's header and body as they are stored, and fills in
+// its id, bytes and body.
+func newRecord(e *event.Event, body []byte) ([]byte, error) {
+	record, id, err := event.AppendHeader(make([]byte, recordFrame, usualHeader+len(body)), &e.Header)
+	if err != nil {
+		return nil, err
+	}
+	n := len(record)
+	binary.BigEndian.PutUint32(record, uint32(n-recordFrame))
+	record = append(record, body...)
+	e.ID, e.Bytes, e.Body = id, record[recordFrame:n:n], record[n:]
+	return record, nil
 }
 
 func number(kind byte, n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{kind}, n) }
@@ -197,6 +208,6 @@ func (l *Log) seal() error {
 	if err := l.commit(entries, next); err != nil {
 		return err
 	}
-	l.unsealed = rest
+	l.at, l.unsealed = next, rest
 	return nil
 }

@@ -66,7 +66,8 @@ func NewIndex(find Find) *Index {
 // once. Faults: event_unknown for a parent that was not added, lamport when the
 // event's is not one above its parents'; then nothing was added.
 func (x *Index) Add(e event.Event) error {
-	parents := make([]place, len(e.Header.Parents))
+	var few [4]place // most events have no more parents, and need no allocation
+	parents := append(few[:0], make([]place, len(e.Header.Parents))...)
 	high := uint64(0)
 	for i, id := range e.Header.Parents {
 		p, err := x.place(id)
@@ -79,8 +80,8 @@ func (x *Index) Add(e event.Event) error {
 		return fault.New(fault.InvalidArgument, "lamport", "the lamport of "+e.ID.String()+" is not one above its parents'",
 			"drop it; the program that made it is at fault")
 	}
-	c := x.chainFor(e, parents)
-	x.advance(c, e)
+	c := x.chainFor(&e, parents)
+	x.advance(c, &e)
 	for _, p := range parents {
 		if p.chain != c {
 			x.link(c, e.Header.Lamport, p)
@@ -91,7 +92,7 @@ func (x *Index) Add(e event.Event) error {
 
 // session names the chain that an event claims: its session, for an event that
 // opens one its own id, and for a control record the workspace.
-func session(id event.ID, h event.Header) event.ID {
+func session(id event.ID, h *event.Header) event.ID {
 	switch {
 	case !h.Session.IsZero():
 		return h.Session
@@ -104,8 +105,8 @@ func session(id event.ID, h event.Header) event.ID {
 // chainFor finds the chain that an event lengthens. A claim is not trusted: an
 // event that has not its session's newest in its past is a stray, and begins or
 // lengthens a chain of strays.
-func (x *Index) chainFor(e event.Event, parents []place) uint32 {
-	name := session(e.ID, e.Header)
+func (x *Index) chainFor(e *event.Event, parents []place) uint32 {
+	name := session(e.ID, &e.Header)
 	c, known := x.names[name]
 	if !known {
 		x.names[name] = x.newChain(false)
@@ -140,7 +141,7 @@ func (x *Index) newChain(stray bool) uint32 {
 	return uint32(len(x.chains) - 1)
 }
 
-func (x *Index) advance(at uint32, e event.Event) {
+func (x *Index) advance(at uint32, e *event.Event) {
 	c := &x.chains[at]
 	delete(x.tips, c.tip)
 	c.tip, c.lamport = e.ID, e.Header.Lamport
@@ -198,7 +199,7 @@ func (x *Index) place(id event.ID) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	c, known := x.names[session(id, h)]
+	c, known := x.names[session(id, &h)]
 	if !known || h.Lamport >= x.chains[c].lamport {
 		return place{}, fault.New(fault.NotFound, "event_unknown", "there is no event "+id.String(), "see `atelier log`")
 	}

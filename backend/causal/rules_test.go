@@ -115,7 +115,7 @@ func TestRule03_AStrayIsConcurrentWithItsSession(t *testing.T) {
 		}
 	}
 	// The control: by what the session claims, the stray would follow.
-	if len(x.strays) != 2 || session(a.ID, a.Header) != session(stray.ID, stray.Header) {
+	if len(x.strays) != 2 || session(a.ID, &a.Header) != session(stray.ID, &stray.Header) {
 		t.Error("the stray is no stray:", len(x.strays))
 	}
 }

@@ -3,7 +3,6 @@ package event
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 )
 
 // kinds says of each known type which class it has.
@@ -23,15 +22,19 @@ func Known(t Type) bool { _, ok := kinds[t]; return ok }
 // Check reports what is malformed in a header taken by itself: everything
 // that needs no other event. See SPEC.md for the rules behind each reason.
 func Check(h Header) error {
-	for _, check := range []func(Header) error{checkFrame, checkOrder, checkAuthor, checkFacts} {
-		if err := check(h); err != nil {
+	return check(&h)
+}
+
+func check(h *Header) error {
+	for _, part := range [...]func(*Header) error{checkFrame, checkOrder, checkAuthor, checkFacts} {
+		if err := part(h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkFrame(h Header) error {
+func checkFrame(h *Header) error {
 	switch {
 	case h.SchemaVersion != 1:
 		return malformed("schema_version", "the schema version is not 1")
@@ -49,7 +52,7 @@ func checkFrame(h Header) error {
 	return nil
 }
 
-func checkOrder(h Header) error {
+func checkOrder(h *Header) error {
 	switch {
 	case h.Replica == "" && !h.genesis() || len(h.Replica) > MaxChain:
 		return malformed("replica", "the chain's name is absent or too long")
@@ -67,9 +70,9 @@ func checkOrder(h Header) error {
 	return nil
 }
 
-func (h Header) genesis() bool { return h.Type == WorkspaceCreatedType }
+func (h *Header) genesis() bool { return h.Type == WorkspaceCreatedType }
 
-func checkAuthor(h Header) error {
+func checkAuthor(h *Header) error {
 	if h.genesis() {
 		return checkGenesis(h)
 	}
@@ -100,7 +103,7 @@ func checkAuthor(h Header) error {
 
 // checkGenesis holds record 0 to its form: all that would name the workspace,
 // an author or another event is absent.
-func checkGenesis(h Header) error {
+func checkGenesis(h *Header) error {
 	g := h.Facts.Genesis
 	switch {
 	case !h.Workspace.IsZero() || h.Replica != "" || h.Seq != 0 || len(h.Parents) != 0:
@@ -115,8 +118,8 @@ func checkGenesis(h Header) error {
 	return nil
 }
 
-func checkFacts(h Header) error {
-	f := h.Facts
+func checkFacts(h *Header) error {
+	f := &h.Facts
 	if f.State != "" && !word(f.State) || len(f.Fields) > MaxFields {
 		return malformed("facts", "a state or field is not a word, or there are too many")
 	}
@@ -150,7 +153,15 @@ func checkFacts(h Header) error {
 }
 
 func word(s string) bool {
-	return s != "" && len(s) <= MaxWord && utf8.ValidString(s) && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_.") == ""
+	if s == "" || len(s) > MaxWord {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 func ascending(ids []ID) bool {

@@ -58,17 +58,23 @@ func strict(b []byte, into any) error {
 
 // EncodeHeader checks a header and returns its canonical bytes and its id.
 func EncodeHeader(h Header) ([]byte, ID, error) {
-	if err := Check(h); err != nil {
-		return nil, ID{}, err
+	return AppendHeader(make([]byte, 0, headerSize(&h)), &h)
+}
+
+// AppendHeader checks a header and appends its canonical bytes to b. The id is
+// of what was appended. After a fault b is as it was.
+func AppendHeader(b []byte, h *Header) ([]byte, ID, error) {
+	if err := check(h); err != nil {
+		return b, ID{}, err
 	}
 	if g := h.Facts.Genesis; g != nil && !utf8.ValidString(g.Policy) {
-		return nil, ID{}, fault.New(fault.InvalidArgument, "encoding", "the policy cannot be encoded", "give text in UTF-8")
+		return b, ID{}, fault.New(fault.InvalidArgument, "encoding", "the policy cannot be encoded", "give text in UTF-8")
 	}
-	b := appendHeader(make([]byte, 0, headerSize(h)), h)
-	if len(b) > MaxHeader {
-		return nil, ID{}, malformed("header_size", "a header has at most 64 KiB")
+	all := appendHeader(b, h)
+	if len(all)-len(b) > MaxHeader {
+		return b, ID{}, malformed("header_size", "a header has at most 64 KiB")
 	}
-	return b, sha256.Sum256(b), nil
+	return all, sha256.Sum256(all[len(b):]), nil
 }
 
 // DecodeHeader reads canonical bytes, or refuses them with a typed reason. A
@@ -85,7 +91,7 @@ func DecodeHeader(b []byte) (Header, ID, error) {
 	if r.err != nil {
 		return Header{}, ID{}, r.err
 	}
-	if err := Check(h); err != nil {
+	if err := check(&h); err != nil {
 		return Header{}, ID{}, err
 	}
 	return h, sha256.Sum256(b), nil

@@ -13,7 +13,7 @@ const (
 )
 
 // headerSize is about what a header's bytes take: one allocation is enough.
-func headerSize(h Header) int {
+func headerSize(h *Header) int {
 	n := 512 + 33*(len(h.Parents)+len(h.Affected))
 	if g := h.Facts.Genesis; g != nil {
 		n += len(g.Policy)
@@ -107,7 +107,7 @@ func (w *writer) numbers(key byte, n ...uint64) {
 func appendID(b []byte, id ID) []byte { return append(append(b, kindBytes<<5|24, 32), id[:]...) }
 
 // appendHeader writes the canonical bytes of a header: keys ascending.
-func appendHeader(b []byte, h Header) []byte {
+func appendHeader(b []byte, h *Header) []byte {
 	w := startMap(b)
 	w.uint(1, h.SchemaVersion)
 	w.id(2, h.Workspace)
@@ -132,7 +132,7 @@ func appendHeader(b []byte, h Header) []byte {
 	w.id(15, h.Branch)
 	w.ids(16, h.Affected)
 	w.uint(19, uint64(h.Class))
-	w.facts(h.Facts)
+	w.facts(&h.Facts)
 	w.id(21, h.BodyHash)
 	return w.end()
 }
@@ -147,7 +147,7 @@ func (w *writer) wallTime(t int64) {
 	}
 }
 
-func (w *writer) facts(f Facts) {
+func (w *writer) facts(f *Facts) {
 	inner := startMap(append(w.b, 20))
 	inner.text(1, f.State)
 	inner.words(2, f.Fields)

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -64,6 +65,24 @@ func measureDurable(s setting) ([]row, error) {
 	rows[1].note = goal(one <= 3, "%.2f times the append (goal 2, never above 3)", one)
 	all := median(rows[3].values) / median(rows[2].values)
 	rows[3].note = goal(all >= 0.6, "%.2f of bare Badger (wanted 0.6)", all)
+	opened, err := measureOpens(s)
+	return append(rows, opened...), err
+}
+
+// measureOpens times how long a core waits for its log, which it reads whole.
+func measureOpens(s setting) ([]row, error) {
+	var rows []row
+	for _, n := range []int{100_000, 1_000_000} {
+		took, err := timeOpens(s.work, n, s.rounds)
+		if err != nil {
+			return rows, err
+		}
+		r := row{peer: fmt.Sprintf("open a log of %d events", n), unit: "ms", values: took}
+		if n == 1_000_000 {
+			r.note = goal(median(took) < 2000, "wanted below 2 s")
+		}
+		rows = append(rows, r)
+	}
 	return rows, nil
 }
 
