@@ -19,7 +19,6 @@ import (
 type keyboard struct {
 	h      *home
 	master *os.File
-	screen *bytes.Buffer
 	done   chan struct{}
 }
 

@@ -73,7 +73,7 @@ func (h Home) start(ctx context.Context) error {
 	if err != nil {
 		return cannotStart(err)
 	}
-	go cmd.Wait() // the core outlives us; when it dies first it leaves no zombie
+	go func() { _ = cmd.Wait() }() // the core outlives us; when it dies first it leaves no zombie
 	return firstWord(ctx, read)
 }
 

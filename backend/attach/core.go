@@ -55,7 +55,7 @@ func (t *Terminal) request(c *connection, f Frame, in Seen) {
 	case ResizeByCore:
 		refused = t.resizeByCore(f, in)
 	case Limit:
-		t.do(SetLimit{f.Quota, f.Reserve})
+		t.do(SetLimit(f))
 	case Signal:
 		if refused = t.maySignal(f); refused == nil {
 			t.do(SignalGroup{c.id, f.Signal})

@@ -74,9 +74,8 @@ type Frame interface {
 	put(b []byte) []byte
 }
 
-// What a client says. Epoch is the fencing epoch under which it acts, Seq the
-// number of a piece of input within its ticket, from 1.
 type (
+	// Hello is the first word of a client: who it is, and what it wants to see.
 	Hello struct {
 		Version uint16
 		Flags   uint8
@@ -84,20 +83,24 @@ type (
 		From    uint64 // offset of the first byte wanted
 		MaxLag  uint64 // bytes it may fall behind before it is moved on; 0: never
 	}
+	// Input is typed bytes. Epoch is the fencing epoch under which they are typed,
+	// Seq the number of the piece within its ticket, from 1.
 	Input struct {
 		Epoch, Seq uint64
 		Bytes      []byte
 	}
+	// Resize is the size that the driver wants.
 	Resize struct {
 		Epoch      uint64
 		Cols, Rows uint16
 	}
+	// Bye dismisses the ticket of a client that leaves.
 	Bye struct{}
 )
 
-// What the shim says to a client. Driver is the label of who has the keyboard,
-// empty for nobody; Driving is whether it is this client.
 type (
+	// Welcome answers HELLO. Driver is the label of who has the keyboard, empty for
+	// nobody; Driving is whether it is this client.
 	Welcome struct {
 		Version    uint16
 		State      State
@@ -108,56 +111,73 @@ type (
 		LastSeq    uint64
 		Driver     string
 	}
+	// Output is recorded bytes, from an offset on.
 	Output struct {
 		Offset uint64
 		Bytes  []byte
 	}
+	// Skipped says which bytes a client that fell too far behind does not get.
 	Skipped struct{ From, To uint64 }
-	Turn    struct {
+	// Turn says who has the keyboard from now on.
+	Turn struct {
 		Epoch   uint64
 		Driving bool
 		Driver  string
 	}
-	Size    struct{ Cols, Rows uint16 }
+	// Size is the size of the terminal from now on, in cells.
+	Size struct{ Cols, Rows uint16 }
+	// Suspend says that the program waits, and why, or that it goes on.
 	Suspend struct {
 		Suspended bool
 		Reason    string
 	}
+	// Exit is the last word: where the stream ends, and how the program did.
 	Exit struct {
 		End            uint64
 		Status, Signal uint32
 	}
-	Ack     struct{ Seq uint64 }
+	// Ack says that a piece of input was written to the terminal.
+	Ack struct{ Seq uint64 }
+	// Refused says why a piece of input was not written, or with Seq 0 why a
+	// connection ends. Code is a word of fault.Code.
 	Refused struct {
 		Seq, Epoch            uint64
 		Code, Message, Driver string // Code is a word of fault.Code
 	}
 )
 
-// What the core says to the shim.
 type (
+	// Core is the first word of a core. Notes after Note are wanted.
 	Core struct {
 		Version uint16
 		Key     Key
 		Note    uint64 // notes after this one are wanted
 	}
+	// Admit lets a ticket in. Label is what others see of it.
 	Admit struct {
 		Ticket   Ticket
 		MayDrive bool
 		Label    string
 	}
+	// Dismiss takes a ticket back.
 	Dismiss struct{ Ticket Ticket }
-	Grant   struct {
+	// Grant gives the keyboard to a ticket under a new epoch; to the zero ticket,
+	// nobody drives.
+	Grant struct {
 		Epoch  uint64
 		Ticket Ticket // zero: nobody drives
 	}
-	Signal       struct{ Signal uint32 }
+	// Signal is for the program's process group.
+	Signal struct{ Signal uint32 }
+	// ResizeByCore is a size that no driver asked for.
 	ResizeByCore struct{ Cols, Rows uint16 }
-	Limit        struct{ Quota, Reserve uint64 }
+	// Limit is the most bytes of the spool, and the least free bytes of its disk.
+	Limit struct{ Quota, Reserve uint64 }
 )
 
-// What the shim says to the core.
 type (
+	// Holding answers CORE. PID is that of the program, 0 before it runs; End is
+	// the end of the spool, Notes the index of the last note.
 	Holding struct {
 		Version uint16
 		PID     uint32 // of the program; 0 before it runs
@@ -165,11 +185,14 @@ type (
 		End     uint64 // of the spool
 		Notes   uint64 // index of the last note
 	}
+	// Wrote says where the spool ends now.
 	Wrote struct{ End uint64 }
-	Done  struct {
+	// Done answers one request of the core. Code is empty when it was done.
+	Done struct {
 		Request       Kind
 		Code, Message string // Code empty: done
 	}
+	// Held is a ticket that is admitted, and whether it has a connection.
 	Held struct {
 		Ticket    Ticket
 		Connected bool

@@ -61,7 +61,7 @@ func readRecord(b []byte, index uint64) (n Note, size int, err error) {
 		return n, 0, damaged(index, "its checksum does not match")
 	}
 	f, err := Decode(b[lengthWord : size-checksum])
-	if n, is := f.(Note); is && n.Index == index {
+	if n, is := f.(Note); err == nil && is && n.Index == index {
 		return n, size, nil
 	}
 	return n, 0, damaged(index, "it is not the next note")

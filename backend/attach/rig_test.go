@@ -16,10 +16,9 @@ type rig struct {
 	in   Seen
 }
 
-const (
-	core Conn = 1000
-	pid       = 42
-)
+const core Conn = 1000
+
+const pid = 42
 
 var (
 	secret = Key{1, 2, 3}

@@ -16,7 +16,7 @@ const StartVariable = "ATELIER_START_FD"
 // why it does not. Without a starter it does nothing. Call it once.
 func ReportStart(err error) error {
 	number, convErr := strconv.Atoi(os.Getenv(StartVariable))
-	os.Unsetenv(StartVariable) // children of the core must not inherit the word
+	_ = os.Unsetenv(StartVariable) // children of the core must not inherit the word
 	if convErr != nil || number < 3 {
 		return nil
 	}

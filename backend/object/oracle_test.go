@@ -320,8 +320,9 @@ func seen(x *Execution) plain {
 // differ says how a fold differs from the oracle; empty if it does not.
 func (o oracle) differ(f *Fold) string {
 	for _, e := range o.w.events {
-		j, got := f.Judgement(e.ID), ""
-		if got = j.Verdict.String(); j.Verdict == Void {
+		j := f.Judgement(e.ID)
+		got := j.Verdict.String()
+		if j.Verdict == Void {
 			got = fault.Of(j.Why).Reason
 		}
 		if got != o.verdicts[e.ID] {

@@ -44,8 +44,6 @@ const (
 	usualCols, usualRows = 80, 24
 	// auditProblems bounds the problems that one execution adds to an audit.
 	auditProblems = 100
-	// lowDisk is the free space below which doctor warns: a day of busy terminals.
-	lowDisk = 1 << 30
 )
 
 // turnsKept is how many epochs back input can still be attributed: a note of

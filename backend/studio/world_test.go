@@ -312,7 +312,6 @@ type fakeShim struct {
 	driver   attach.Ticket
 	admitted map[attach.Ticket]bool // to connected
 	input    []byte
-	asked    []attach.Frame
 	refuse   error
 }
 
@@ -346,10 +345,10 @@ func (h *fakeHeld) Do(_ context.Context, f attach.Frame) error {
 	if s.refuse != nil {
 		return s.refuse
 	}
-	s.asked = append(s.asked, f)
 	switch f := f.(type) {
 	case attach.Admit:
-		s.admitted[f.Ticket] = s.admitted[f.Ticket]
+		connected := s.admitted[f.Ticket]
+		s.admitted[f.Ticket] = connected
 	case attach.Dismiss:
 		delete(s.admitted, f.Ticket)
 	case attach.Grant:
@@ -443,10 +442,4 @@ func (s *fakeShim) typed(t attach.Ticket, epoch uint64, data []byte) error {
 func (s *fakeShim) dies() {
 	s.alive = false
 	s.hangUp()
-}
-
-func (s *fakeShim) requests() []attach.Frame {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.asked)
 }

@@ -18,11 +18,11 @@ type machine struct {
 func newMachine(t *testing.T) machine {
 	m := machine{t, t.TempDir()}
 	for _, name := range []string{"bash", "sh", "env", "cat", "cut", "sed", "sort", "head", "tail", "mktemp", "mkdir", "rm", "dirname"} {
-		real, err := exec.LookPath(name)
+		path, err := exec.LookPath(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink(real, filepath.Join(m.path, name)); err != nil {
+		if err := os.Symlink(path, filepath.Join(m.path, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
