@@ -157,7 +157,7 @@ func (s executions) Transcript(ctx context.Context, q *connect.Request[atelierv1
 		return err
 	}
 	m := q.Msg
-	part := studio.TranscriptRequest{From: m.GetFrom(), To: m.To, Follow: m.GetFollow(), Timing: true}
+	part := studio.TranscriptRequest{From: m.GetFrom(), To: m.To, Follow: m.GetFollow(), Timing: m.GetTiming()}
 	return s.o.Studio.Transcript(ctx, c, m.GetExecution(), part, func(p studio.Piece) error {
 		for _, one := range s.words.pieces(p) {
 			if err := out.Send(one); err != nil {

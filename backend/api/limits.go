@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// messageMax is the most bytes of one message, asked or answered. What a
+	// messageMax is the most bytes that are asked in one message. What a
 	// program is started with has to fit an event's body of 512 KiB.
 	messageMax = 4 << 20
 	// drainMax is how much of a request that is too large is read and dropped,

@@ -39,7 +39,7 @@ func (w words) execution(e studio.Execution) *atelierv1.Execution {
 func (w words) executions(all []studio.Execution, read studio.Frontier) *atelierv1.ListExecutionsResponse {
 	m := &atelierv1.ListExecutionsResponse{ReadFrontier: w.heads(read)}
 	for _, e := range all {
-		e.Argv, e.Variables = listed(e.Argv), listed(e.Variables)
+		e.Argv, e.Variables = listed(e.Argv), nil // Show has all of it
 		m.Executions = append(m.Executions, w.execution(e))
 	}
 	return m

@@ -58,7 +58,7 @@ func OpenRunning(ctx context.Context, h Home) (*Client, error) {
 func newClient(h Home) *Client {
 	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx) }}
 	opts := []connect.ClientOption{connect.WithInterceptors(session{os.Getenv("ATELIER_SESSION")}),
-		connect.WithReadMaxBytes(messageMax)}
+		connect.WithReadMaxBytes(answerMax)}
 	web, base := &http.Client{Transport: t}, "http://core/api"
 	return &Client{
 		Core:       atelierv1connect.NewCoreServiceClient(web, base, opts...),

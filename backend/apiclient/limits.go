@@ -15,6 +15,7 @@ const (
 	pollEvery = 10 * time.Millisecond
 	// wordMax bounds the first word of a starting core: one fault.
 	wordMax = 64 << 10
-	// messageMax is the API's limit for one message, 4 MiB.
-	messageMax = 4 << 20
+	// answerMax is the longest answer: a list of a hundred thousand terminals. What
+	// is asked is bounded by the core, to 4 MiB.
+	answerMax = 64 << 20
 )

@@ -30,16 +30,24 @@ func (h Home) ensure(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
+	var taken error // somebody has the home, and does not answer
 	for {
 		started := h.start(ctx)
-		if started != nil && !fault.Is(started, "home_open") {
+		switch {
+		case fault.Is(started, "home_open"):
+			taken = started
+		case taken != nil && ctx.Err() != nil:
+			return taken
+		case started != nil:
 			return started
 		}
 		err := h.await(ctx, winnerWait)
-		if err == nil || !mayStart(err) {
+		switch {
+		case err == nil || !mayStart(err):
 			return err
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil && taken != nil:
+			return taken
+		case ctx.Err() != nil:
 			return cannotStart(err)
 		}
 	}

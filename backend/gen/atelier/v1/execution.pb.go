@@ -110,7 +110,7 @@ type Execution struct {
 	Status string   `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
 	Argv   []string `protobuf:"bytes,5,rep,name=argv,proto3" json:"argv,omitempty"`
 	Cwd    string   `protobuf:"bytes,6,opt,name=cwd,proto3" json:"cwd,omitempty"`
-	// Names only. Values are never recorded.
+	// Names only: values are never recorded. Not in lists.
 	EnvironmentNames []string `protobuf:"bytes,7,rep,name=environment_names,json=environmentNames,proto3" json:"environment_names,omitempty"`
 	Cols             uint32   `protobuf:"varint,8,opt,name=cols,proto3" json:"cols,omitempty"`
 	Rows             uint32   `protobuf:"varint,9,opt,name=rows,proto3" json:"rows,omitempty"`

@@ -97,7 +97,7 @@ export type Execution = Message<"atelier.v1.Execution"> & {
   cwd: string;
 
   /**
-   * Names only. Values are never recorded.
+   * Names only: values are never recorded. Not in lists.
    *
    * @generated from field: repeated string environment_names = 7;
    */
