@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -285,9 +286,9 @@ func TestStoreThatLacksTheNewestGroupIsCompleted(t *testing.T) {
 func TestStoreAheadOfItsAnchorByOneGroupIsKept(t *testing.T) {
 	dir := t.TempDir()
 	l := mustOpen(t, dir)
+	l.idle = time.AfterFunc(time.Hour, func() {}) // no seal comes of itself
 	for range event.MaxSealed - 1 {
 		mustAppend(t, l)
-		l.idle.Stop()
 	}
 	before, seals := keep(t, dir), l.at.Seals
 	oneGroup(t, l, 3, true)

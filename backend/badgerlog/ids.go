@@ -27,10 +27,19 @@ func head(id event.ID) uint64 { return binary.BigEndian.Uint64(id[:]) }
 
 func (t *ids) add(id event.ID, arrival uint64) {
 	if t.count*4 >= len(t.slots)*3 {
-		t.grow()
+		t.resize(max(minSlots, 2*len(t.slots)))
 	}
 	t.put(idSlot{head(id), arrival + 1})
 	t.count++
+}
+
+// reserve makes room for n ids.
+func (t *ids) reserve(n uint64) {
+	size := minSlots
+	for uint64(size)*3 <= n*4 {
+		size *= 2
+	}
+	t.resize(size)
 }
 
 func (t *ids) put(s idSlot) {
@@ -45,9 +54,9 @@ func (t *ids) put(s idSlot) {
 func (t *ids) first(head uint64) uint64 { return head & uint64(len(t.slots)-1) }
 func (t *ids) after(at uint64) uint64   { return (at + 1) & uint64(len(t.slots)-1) }
 
-func (t *ids) grow() {
+func (t *ids) resize(size int) {
 	old := t.slots
-	t.slots = make([]idSlot, max(minSlots, 2*len(old)))
+	t.slots = make([]idSlot, size)
 	for _, s := range old {
 		if s.next != 0 {
 			t.put(s)

@@ -48,15 +48,8 @@ func asParent(err error) error {
 	return fault.New(fault.NotFound, "parent_unknown", fault.Of(err).Message+" to follow", "read the object again")
 }
 
-// learn adds durable events, the first of which arrived as number from.
-func (l *Log) learn(from uint64, events []*event.Event) error {
-	l.orderMu.Lock()
-	defer l.orderMu.Unlock()
-	for i, e := range events {
-		l.ids.add(e.ID, from+uint64(i))
-		if err := l.order.Add(*e); err != nil {
-			return err
-		}
-	}
-	return nil
+// learn adds a durable event. The caller holds orderMu.
+func (l *Log) learn(arrival uint64, e *event.Event) error {
+	l.ids.add(e.ID, arrival)
+	return l.order.Add(*e)
 }

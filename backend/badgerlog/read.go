@@ -35,34 +35,35 @@ func (l *Log) get(key []byte) ([]byte, error) {
 	return value, err
 }
 
-func (l *Log) eventAt(arrival uint64) (event.Event, error) {
+func (l *Log) eventAt(arrival uint64) (e event.Event, err error) {
 	b, err := l.get(number('a', arrival))
 	if fault.Is(err, "log_closed") {
-		return event.Event{}, err
+		return e, err
 	}
 	if err != nil {
-		return event.Event{}, dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", arrival, err))
+		return e, dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", arrival, err))
 	}
-	return parseRecord(arrival, b)
+	return e, readRecord(&e, arrival, b)
 }
 
-func parseRecord(arrival uint64, b []byte) (event.Event, error) {
-	damaged := func(what string) (event.Event, error) {
-		return event.Event{}, dataLoss("event_damaged", fmt.Sprintf("event %d is damaged: %s", arrival, what))
+// readRecord reads a record into an empty event, which keeps b.
+func readRecord(e *event.Event, arrival uint64, b []byte) error {
+	damaged := func(what string) error {
+		return dataLoss("event_damaged", fmt.Sprintf("event %d is damaged: %s", arrival, what))
 	}
 	if len(b) < recordFrame || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-recordFrame) {
 		return damaged("its record is cut")
 	}
 	n := recordFrame + int(binary.BigEndian.Uint32(b))
-	h, id, err := event.DecodeHeader(b[recordFrame:n])
+	id, err := event.ReadHeader(&e.Header, b[recordFrame:n])
 	if err != nil {
 		return damaged(err.Error())
 	}
-	e := event.Event{ID: id, Header: h, Bytes: b[recordFrame:n:n], Body: b[n:]}
-	if event.BodyHash(e.Body) != h.BodyHash {
+	e.ID, e.Bytes, e.Body = id, b[recordFrame:n:n], b[n:]
+	if event.BodyHash(e.Body) != e.Header.BodyHash {
 		return damaged("its body is not the one its header names")
 	}
-	return e, nil
+	return nil
 }
 
 // arrivals returns where events may be whose ids begin as this one does.
@@ -115,29 +116,32 @@ func (l *Log) Find(prefix string) ([]event.ID, error) {
 // order in which this replica took them: parents always come first. It stops
 // at the first error of fn and returns it.
 func (l *Log) Scan(from uint64, fn func(arrival uint64, e event.Event) error) error {
-	return l.scan(from, l.Count(), fn)
+	return l.scan(from, l.Count(), func(n uint64, record []byte) error {
+		var e event.Event
+		if err := readRecord(&e, n, record); err != nil {
+			return err
+		}
+		return fn(n, e)
+	})
 }
 
-// scan reads [from, to), all of which must be there. Values lie in the tables
-// beside their keys, so fetching ahead would only cost goroutines.
-func (l *Log) scan(from, to uint64, fn func(arrival uint64, e event.Event) error) error {
+// scan gives the records of [from, to), all of which must be there. Values lie
+// in the tables beside their keys, so fetching ahead would only cost goroutines.
+func (l *Log) scan(from, to uint64, fn func(arrival uint64, record []byte) error) error {
 	return l.view(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'a'}})
 		defer it.Close()
 		n := from
 		for it.Seek(number('a', from)); it.Valid() && n < to; it.Next() {
-			if !bytes.Equal(it.Item().Key(), number('a', n)) {
+			key := it.Item().Key()
+			if len(key) != 9 || binary.BigEndian.Uint64(key[1:]) != n {
 				break
 			}
 			b, err := it.Item().ValueCopy(nil)
 			if err != nil {
 				return dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", n, err))
 			}
-			e, err := parseRecord(n, b)
-			if err != nil {
-				return err
-			}
-			if err := fn(n, e); err != nil {
+			if err := fn(n, b); err != nil {
 				return err
 			}
 			n++

@@ -13,7 +13,7 @@ import (
 // part is a run of events that one goroutine reads and checks by itself.
 type part struct {
 	from, to uint64
-	events   []*event.Event
+	events   []event.Event
 	err      error
 	read     chan struct{}
 }
@@ -49,44 +49,51 @@ func (l *Log) replay(ctx context.Context) error {
 
 func (l *Log) readPart(p *part) {
 	defer close(p.read)
-	p.events = make([]*event.Event, 0, p.to-p.from)
-	p.err = l.scan(p.from, p.to, func(_ uint64, e event.Event) error {
-		p.events = append(p.events, &e)
-		return nil
+	p.events = make([]event.Event, p.to-p.from)
+	p.err = l.scan(p.from, p.to, func(n uint64, record []byte) error {
+		return readRecord(&p.events[n-p.from], n, record)
 	})
 }
 
 func (l *Log) takeParts(parts <-chan *part) error {
+	l.orderMu.Lock()
+	l.ids.reserve(l.at.Events)
+	l.orderMu.Unlock()
 	prev := event.ID{}
 	for p := range parts {
 		<-p.read
 		if p.err != nil {
 			return p.err
 		}
-		if err := l.learn(p.from, p.events); err != nil {
-			return dataLoss("order_broken", fmt.Sprintf("events %d to %d do not follow their parents: %v", p.from, p.to, err))
-		}
-		for i, e := range p.events {
-			if err := l.take(p.from+uint64(i), *e, prev); err != nil {
+		for i := range p.events {
+			e := &p.events[i]
+			if err := l.take(p.from+uint64(i), e, prev); err != nil {
 				return err
 			}
-			if prev = e.ID; p.from == 0 && i == 0 {
-				prev = event.ID{}
+			if prev = e.ID; e.ID == l.at.Genesis {
+				prev = event.ID{} // the own chain begins after it
 			}
 		}
 	}
 	return nil
 }
 
-func (l *Log) take(n uint64, e event.Event, prev event.ID) error {
-	h := e.Header
+func (l *Log) take(n uint64, e *event.Event, prev event.ID) error {
+	h := &e.Header
 	switch {
 	case n == 0 && (e.ID != l.at.Genesis || h.Facts.Genesis == nil):
 		return dataLoss("genesis_lost", "the log does not begin with a workspace")
 	case n > 0 && (h.Replica != l.replica || h.Seq != n-1 || h.Prev != prev):
 		return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before", n))
-	case l.o.Replay == nil:
+	}
+	l.orderMu.Lock()
+	err := l.learn(n, e)
+	l.orderMu.Unlock()
+	if err != nil {
+		return dataLoss("order_broken", fmt.Sprintf("event %d does not follow its parents: %v", n, err))
+	}
+	if l.o.Replay == nil {
 		return nil
 	}
-	return l.o.Replay(n, e)
+	return l.o.Replay(n, *e)
 }

@@ -118,7 +118,7 @@ func (l *Log) finish(g *group) error {
 	if err := l.commit(g.entries, g.next); err != nil {
 		return err
 	}
-	if err := l.learn(g.next.EventsBefore, g.events); err != nil {
+	if err := l.learnGroup(g); err != nil {
 		return l.failed(err)
 	}
 	l.at, l.unsealed = g.next, g.unsealed
@@ -126,6 +126,17 @@ func (l *Log) finish(g *group) error {
 		l.idle.Reset(idleSeal)
 	}
 	l.publish()
+	return nil
+}
+
+func (l *Log) learnGroup(g *group) error {
+	l.orderMu.Lock()
+	defer l.orderMu.Unlock()
+	for i, e := range g.events {
+		if err := l.learn(g.next.EventsBefore+uint64(i), e); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -80,21 +80,32 @@ func AppendHeader(b []byte, h *Header) ([]byte, ID, error) {
 // DecodeHeader reads canonical bytes, or refuses them with a typed reason. A
 // newer schema gives reason schema_newer: such an event is opaque, not malformed.
 func DecodeHeader(b []byte) (Header, ID, error) {
+	var h Header
+	id, err := ReadHeader(&h, b)
+	if err != nil {
+		return Header{}, ID{}, err
+	}
+	return h, id, nil
+}
+
+// ReadHeader is DecodeHeader into a header that is empty. After a fault what
+// it holds means nothing.
+func ReadHeader(h *Header, b []byte) (ID, error) {
 	if len(b) > MaxHeader {
-		return Header{}, ID{}, malformed("header_size", "a header has at most 64 KiB")
+		return ID{}, malformed("header_size", "a header has at most 64 KiB")
 	}
 	if err := newerSchema(b); err != nil {
-		return Header{}, ID{}, err
+		return ID{}, err
 	}
 	r := reader{rest: b}
-	h := r.header()
+	r.header(h)
 	if r.err != nil {
-		return Header{}, ID{}, r.err
+		return ID{}, r.err
 	}
-	if err := check(&h); err != nil {
-		return Header{}, ID{}, err
+	if err := check(h); err != nil {
+		return ID{}, err
 	}
-	return h, sha256.Sum256(b), nil
+	return sha256.Sum256(b), nil
 }
 
 // newerSchema looks at the first pair of the map alone: canonical order puts
@@ -111,7 +122,10 @@ func newerSchema(b []byte) error {
 	if b[at] != 1 || len(b) > at+1 && b[at+1] == 1 {
 		return nil
 	}
-	if _, err := decMode.UnmarshalFirst(b[at+1:], &version); err != nil || version <= 1 {
+	if _, err := decMode.UnmarshalFirst(b[at+1:], &version); err != nil {
+		return nil //nolint:nilerr // no number is no newer version: what it is is said by whoever reads the rest
+	}
+	if version <= 1 {
 		return nil
 	}
 	if decMode.Wellformed(b) != nil {

@@ -40,28 +40,41 @@ func (r *reader) take(n uint64) []byte {
 
 // head reads an item's kind and its number in the shortest form.
 func (r *reader) head() (kind byte, n uint64) {
-	first := r.take(1)
-	if len(first) == 0 {
-		return 0, 0
-	}
-	kind, n = first[0]>>5, uint64(first[0]&0x1f)
-	if n < 24 {
-		return kind, n
-	}
-	if n > 27 {
+	if len(r.rest) == 0 {
 		r.encoding()
 		return 0, 0
 	}
-	size := uint64(1) << (n - 24)
-	var wide [8]byte
-	if b := r.take(size); b != nil {
-		copy(wide[8-size:], b)
+	first := r.rest[0]
+	if low := first & 0x1f; low >= 24 {
+		return first >> 5, r.long(low)
 	}
-	n = binary.BigEndian.Uint64(wide[:])
-	if n < 24 || size > 1 && n>>(size*4) == 0 {
+	r.rest = r.rest[1:]
+	return first >> 5, uint64(first & 0x1f)
+}
+
+// long reads a number of 1, 2, 4 or 8 bytes after its head.
+func (r *reader) long(low byte) (n uint64) {
+	size := 1 << (low - 24)
+	if low > 27 || len(r.rest) <= size {
+		r.encoding()
+		return 0
+	}
+	least := uint64(24)
+	switch b := r.rest[1:]; size {
+	case 1:
+		n = uint64(b[0])
+	case 2:
+		n, least = uint64(binary.BigEndian.Uint16(b)), 1<<8
+	case 4:
+		n, least = uint64(binary.BigEndian.Uint32(b)), 1<<16
+	case 8:
+		n, least = binary.BigEndian.Uint64(b), 1<<32
+	}
+	r.rest = r.rest[1+size:]
+	if n < least {
 		r.notCanonical()
 	}
-	return kind, n
+	return n
 }
 
 // sized reads the head of an item of one kind.
@@ -95,11 +108,14 @@ func (r *reader) small() uint8 {
 }
 
 func (r *reader) id() (id ID) {
-	if r.sized(kindBytes) != uint64(len(id)) {
-		r.encoding()
+	if len(r.rest) >= 2+len(id) && r.rest[0] == kindBytes<<5|24 && r.rest[1] == byte(len(id)) {
+		id = ID(r.rest[2 : 2+len(id)])
+		r.rest = r.rest[2+len(id):]
+		return id
 	}
-	copy(id[:], r.take(uint64(len(id))))
-	return id
+	r.take(r.sized(kindBytes)) // says what is wrong with the form
+	r.encoding()
+	return ID{}
 }
 
 // someID is id where the zero id is absent.
@@ -174,42 +190,50 @@ func (r *reader) tuple(n uint64) {
 	}
 }
 
-// fields reads a map of small keys, ascending, and calls field with each.
-func (r *reader) fields(field func(key uint64)) {
-	n, last := r.sized(kindMap), uint64(0)
+// pairs walks a map of small keys, ascending.
+type pairs struct{ left, last uint64 }
+
+func (r *reader) pairs() pairs {
+	n := r.sized(kindMap)
 	if n > uint64(len(r.rest))/2 {
 		r.encoding()
-		return
 	}
-	for range n {
-		key := r.uint()
-		switch {
-		case r.err != nil:
-			return
-		case key == last:
-			r.encoding()
-		case key < last:
-			r.notCanonical()
-		}
-		last = key
-		field(key)
+	return pairs{left: n}
+}
+
+// key reads the next key of a map; ok is false at its end and after an error.
+func (r *reader) key(p *pairs) (key uint64, ok bool) {
+	if p.left == 0 || r.err != nil {
+		return 0, false
 	}
+	key = r.uint()
+	switch {
+	case key == p.last:
+		r.encoding()
+	case key < p.last:
+		r.notCanonical()
+	}
+	p.left--
+	p.last = key
+	return key, r.err == nil
 }
 
 // header reads all of the bytes as a header, without the rules of Check.
-func (r *reader) header() (h Header) {
-	r.fields(func(key uint64) {
-		if !r.frame(&h, key) && !r.author(&h, key) {
-			r.encoding()
+func (r *reader) header(h *Header) {
+	p := r.pairs()
+	for key, ok := r.key(&p); ok; key, ok = r.key(&p) {
+		if key <= 10 {
+			r.frame(h, key)
+		} else {
+			r.author(h, key)
 		}
-	})
+	}
 	if len(r.rest) > 0 {
 		r.encoding()
 	}
-	return h
 }
 
-func (r *reader) frame(h *Header, key uint64) bool {
+func (r *reader) frame(h *Header, key uint64) {
 	switch key {
 	case 1:
 		h.SchemaVersion = r.some()
@@ -232,12 +256,11 @@ func (r *reader) frame(h *Header, key uint64) bool {
 	case 10:
 		h.WallTime = r.wallTime()
 	default:
-		return false
+		r.encoding()
 	}
-	return true
 }
 
-func (r *reader) author(h *Header, key uint64) bool {
+func (r *reader) author(h *Header, key uint64) {
 	switch key {
 	case 11:
 		h.Actor = r.actor()
@@ -254,13 +277,12 @@ func (r *reader) author(h *Header, key uint64) bool {
 	case 19:
 		h.Class = Class(r.small())
 	case 20:
-		h.Facts = r.facts()
+		r.facts(&h.Facts)
 	case 21:
 		h.BodyHash = r.someID()
 	default:
-		return false
+		r.encoding()
 	}
-	return true
 }
 
 func (r *reader) basis() (b Basis) {
@@ -299,16 +321,14 @@ func (r *reader) wallTime() int64 {
 	return int64(n)
 }
 
-func (r *reader) facts() (f Facts) {
-	empty := true
-	r.fields(func(key uint64) {
-		empty = false
-		r.fact(&f, key)
-	})
-	if empty {
+func (r *reader) facts(f *Facts) {
+	p := r.pairs()
+	if p.left == 0 {
 		r.notCanonical()
 	}
-	return f
+	for key, ok := r.key(&p); ok; key, ok = r.key(&p) {
+		r.fact(f, key)
+	}
 }
 
 func (r *reader) fact(f *Facts, key uint64) {
@@ -348,29 +368,33 @@ func (r *reader) fact(f *Facts, key uint64) {
 
 func (r *reader) genesis() *Genesis {
 	var g Genesis
-	seen := uint64(0)
-	r.fields(func(key uint64) {
+	p, seen := r.pairs(), uint64(0)
+	for key, ok := r.key(&p); ok; key, ok = r.key(&p) {
 		seen |= 1 << key
-		switch key {
-		case 1:
-			if r.sized(kindBytes) != uint64(len(g.Nonce)) {
-				r.encoding()
-			}
-			copy(g.Nonce[:], r.take(uint64(len(g.Nonce))))
-		case 2:
-			g.Replica = Chain(r.bytes())
-		case 3:
-			g.RecoveryKey = []byte(r.someBytes())
-		case 4:
-			g.Epoch = r.some()
-		case 5:
-			g.Policy = r.someText()
-		default:
-			r.encoding()
-		}
-	})
+		r.founding(&g, key)
+	}
 	if seen&0b110 != 0b110 {
 		r.notCanonical()
 	}
 	return &g
+}
+
+func (r *reader) founding(g *Genesis, key uint64) {
+	switch key {
+	case 1:
+		if r.sized(kindBytes) != uint64(len(g.Nonce)) {
+			r.encoding()
+		}
+		copy(g.Nonce[:], r.take(uint64(len(g.Nonce))))
+	case 2:
+		g.Replica = Chain(r.bytes())
+	case 3:
+		g.RecoveryKey = []byte(r.someBytes())
+	case 4:
+		g.Epoch = r.some()
+	case 5:
+		g.Policy = r.someText()
+	default:
+		r.encoding()
+	}
 }
