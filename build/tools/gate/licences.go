@@ -25,6 +25,7 @@ var byName = map[string]string{
 	"elkjs":                           "EPL-2.0",
 	"@fontsource-variable/inter":      "OFL-1.1",
 	"@fontsource/cascadia-mono":       "OFL-1.1",
+	"@fontsource/noto-sans-symbols":   "OFL-1.1",
 	"@fontsource/noto-sans-symbols-2": "OFL-1.1",
 }
 

@@ -3,7 +3,8 @@
 import "@fontsource/cascadia-mono/300.css";
 import "@fontsource/cascadia-mono/600.css";
 import "@fontsource/noto-sans-symbols-2/400.css";
-import "@azurity/pure-nerd-font/pure-nerd-font.css";
+import "@fontsource/noto-sans-symbols/400.css";
+import "./fonts.css";
 
 /** Letters, box drawing, blocks, braille: one of each subset that a screen is measured with. */
 const SAMPLE = "Mg─│█▓⣿é";
@@ -17,6 +18,7 @@ export function terminalFonts(): Promise<void> {
 		document.fonts.load(`300 ${FONT_SIZE}px "Cascadia Mono"`, SAMPLE),
 		document.fonts.load(`600 ${FONT_SIZE}px "Cascadia Mono"`, SAMPLE),
 		document.fonts.load(`${FONT_SIZE}px "Noto Sans Symbols 2"`, "⏺✻✔"),
+		document.fonts.load(`${FONT_SIZE}px "Noto Sans Symbols"`, "⎿"),
 	]).then(() => undefined);
 	return loading;
 }

@@ -49,7 +49,7 @@ export class Screen {
 			allowProposedApi: true, // the width tables of Unicode 11
 			fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--font-mono"),
 			fontSize: FONT_SIZE,
-			lineHeight: 1.2,
+			lineHeight: 1, // of the font's own height, or lines that are drawn with characters break
 			fontWeight: "300",
 			fontWeightBold: "600",
 			drawBoldTextInBrightColors: false,
