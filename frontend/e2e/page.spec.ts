@@ -41,7 +41,7 @@ describe("no id in any default pane", () => {
 	test("history", async () => {
 		await page.locator(".sidebar-page").click();
 		await page.locator(".history-row").first().waitFor({ timeout: PATIENCE });
-		await page.getByLabel("Show input and output").check();
+		await page.getByLabel("Show input, output and sizes").check();
 		expect(holdsAnId(await words())).toBeUndefined();
 	});
 	test("the palette", async () => {

@@ -1,12 +1,11 @@
 // The shell: bar, sidebar, panes, Details, and the questions that it asks.
 import type { DockviewApi } from "dockview-react";
-import { History as HistoryIcon, X } from "lucide-react";
+import { X } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { KeyCommand } from "../domain/keys";
 import type { OpenLink, Studio } from "../domain/studio";
 import { ended, type Fault } from "../domain/types";
 import { Details } from "../feature/details/Details";
-import { TerminalList } from "../feature/terminals/TerminalList";
 import type { Store } from "../store/store";
 import { type Desk, DeskProvider, ThemeProvider } from "../ui/desk";
 import { FaultNote, IconButton, Waiting } from "../ui/primitives";
@@ -14,7 +13,9 @@ import { faultOf } from "../wire/faults";
 import { Dock, showPane } from "./Dock";
 import { EndDialog, RenameDialog } from "./dialogs";
 import { Locked } from "./Locked";
+import { keepLayout, restoreLayout } from "./layout";
 import { Palette } from "./Palette";
+import { Sidebar } from "./Sidebar";
 import type { Sync } from "./sync";
 import { TopBar } from "./TopBar";
 import { useThemeChoice } from "./theme";
@@ -30,12 +31,14 @@ interface AppProps {
 	studio: Studio;
 	openLink: OpenLink;
 	sync: Sync;
+	/** Where the panes of this page are remembered. */
+	memory: Storage;
 }
 
 type Asking = { kind: "rename" | "end"; id: string } | { kind: "palette" } | undefined;
 type Pane = { kind: "terminal"; id: string } | { kind: "history" } | undefined;
 
-export function App({ store, studio, openLink, sync }: AppProps) {
+export function App({ store, studio, openLink, sync, memory }: AppProps) {
 	const state = useSyncExternalStore(store.subscribe, store.get);
 	const dock = useRef<DockviewApi | undefined>(undefined);
 	const fresh = useRef(new Set<string>());
@@ -75,7 +78,7 @@ export function App({ store, studio, openLink, sync }: AppProps) {
 		};
 	}, [store, studio, openLink, sync]);
 
-	useFirstTerminal(state.listed, store, desk, dock);
+	useFirstPanes(state.listed, store, desk, dock, memory);
 
 	const ready = useCallback(
 		(api: DockviewApi) => {
@@ -161,25 +164,6 @@ function leave(): void {
 	else if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
-function Sidebar({ history, onHistory }: { history: boolean; onHistory: () => void }) {
-	return (
-		<div className="sidebar" data-region="sidebar">
-			<div className="sidebar-list">
-				<TerminalList />
-			</div>
-			<button
-				type="button"
-				className="sidebar-page"
-				aria-current={history ? "page" : undefined}
-				onClick={onHistory}
-			>
-				<HistoryIcon size={16} strokeWidth={1.5} aria-hidden />
-				History
-			</button>
-		</div>
-	);
-}
-
 function Toasts({ faults, onClose }: { faults: Fault[]; onClose: (fault: Fault) => void }) {
 	if (faults.length === 0) return null;
 	return (
@@ -202,20 +186,24 @@ function paneOf(id: string | undefined): Pane {
 	return id === "history" ? { kind: "history" } : { kind: "terminal", id: id.slice("terminal:".length) };
 }
 
-/** Opens on a live terminal: the newest that runs, or a login shell of its own. */
-function useFirstTerminal(
+/** Opens on what was open before, else on the newest terminal that runs, else on a login shell of its own. */
+function useFirstPanes(
 	listed: boolean,
 	store: Store,
 	desk: Desk,
 	dock: React.RefObject<DockviewApi | undefined>,
+	memory: Storage,
 ): void {
 	const done = useRef(false);
 	useEffect(() => {
 		if (!listed || done.current || !dock.current) return;
 		done.current = true;
+		const restored = restoreLayout(dock.current, memory, (id) => store.get().terminals.has(id));
+		keepLayout(dock.current, memory);
+		if (restored) return;
 		const running = [...store.get().terminals.values()].filter((t) => !ended(t));
 		const newest = running.sort((a, b) => b.createdAt - a.createdAt)[0];
 		if (newest) desk.openTerminal(newest.id);
 		else desk.newTerminal();
-	}, [listed, store, desk, dock]);
+	}, [listed, store, desk, dock, memory]);
 }

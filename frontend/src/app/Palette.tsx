@@ -1,10 +1,12 @@
-// Everything that can be done, by name.
+// Everything that can be done, by name, and every terminal to go to.
 import { Command } from "cmdk";
-import { ended } from "../domain/types";
-import { folderName, shapeOf, stateWords } from "../domain/words";
+import { useMemo, useState } from "react";
+import { ended, type Terminal } from "../domain/types";
+import { folderName, middleCut, shapeOf, stateWords } from "../domain/words";
 import { useDesk, useSelect } from "../ui/desk";
 import { Dialog } from "../ui/primitives";
 import { StateShape } from "../ui/StateShape";
+import { find } from "./find";
 import type { ThemeChoice } from "./theme";
 
 interface PaletteProps {
@@ -16,54 +18,99 @@ interface PaletteProps {
 	current: string | undefined;
 }
 
-export function Palette({ onClose, onTheme, onSidebar, onCloseTab, current }: PaletteProps) {
+/** Terminals listed; typing more of a name finds the others. */
+const MOST_TERMINALS = 50;
+/** Longest name inside an action. */
+const NAME = 40;
+
+interface Action {
+	label: string;
+	act: () => void;
+	keys?: string;
+}
+
+export function Palette(props: PaletteProps) {
 	const desk = useDesk();
-	const terminals = useSelect((s) => s.terminals);
-	const here = terminals.get(current ?? "");
+	const [query, setQuery] = useState("");
+	const actions = find(useActions(props), query, (a) => a.label, Number.POSITIVE_INFINITY);
+	const terminals = useTerminals(query);
 	const run = (act: () => void) => () => {
-		onClose();
+		props.onClose();
 		act();
 	};
-	const action = (label: string, act: () => void, keys?: string) => (
-		<Command.Item key={label} value={label} className="palette-row" onSelect={run(act)}>
-			<span className="palette-label">{label}</span>
-			{keys ? <kbd>{keys}</kbd> : null}
-		</Command.Item>
-	);
 	return (
-		<Dialog title="Commands" onClose={onClose} wide>
-			<Command label="Commands" className="palette">
-				<Command.Input className="palette-input" placeholder="What do you want to do?" autoFocus />
+		<Dialog title="Commands" onClose={props.onClose} kind="palette">
+			<Command label="Commands" className="palette" shouldFilter={false}>
+				<Command.Input
+					className="palette-input"
+					placeholder="What do you want to do?"
+					autoFocus
+					value={query}
+					onValueChange={setQuery}
+				/>
 				<Command.List className="palette-list">
-					<Command.Empty className="palette-empty">Nothing by that name.</Command.Empty>
-					<Command.Group heading="Do">
-						{action("New terminal", desk.newTerminal)}
-						{here ? action(`Rename ${here.name}`, () => desk.askRename(here.id), "F2") : null}
-						{here && !ended(here) ? action(`End ${here.name}…`, () => desk.askEnd(here.id)) : null}
-						{action("Close this tab (the program goes on)", onCloseTab)}
-						{action("Show History", desk.openHistory)}
-						{action("Show Details", desk.showDetails, "Alt+Enter")}
-						{action("Show or hide the sidebar", onSidebar, "Ctrl+B")}
-						{action("Theme: as the system", () => onTheme("system"))}
-						{action("Theme: light", () => onTheme("light"))}
-						{action("Theme: dark", () => onTheme("dark"))}
-					</Command.Group>
-					<Command.Group heading="Go to">
-						{[...terminals.values()].map((t) => (
-							<Command.Item
-								key={t.id}
-								value={`go to ${t.name} ${t.cwd} ${t.id}`}
-								className="palette-row"
-								onSelect={run(() => desk.openTerminal(t.id))}
-							>
-								<StateShape shape={shapeOf(t)} label={stateWords(t)} />
-								<span className="palette-label">{t.name}</span>
-								<span className="palette-place">{folderName(t.cwd)}</span>
-							</Command.Item>
-						))}
-					</Command.Group>
+					{actions.length + terminals.length === 0 ? (
+						<p className="palette-empty">Nothing by that name.</p>
+					) : null}
+					{actions.length > 0 ? (
+						<Command.Group heading="Do">
+							{actions.map(({ label, act, keys }) => (
+								<Command.Item key={label} value={label} className="palette-row" onSelect={run(act)}>
+									<span className="palette-label">{label}</span>
+									{keys ? <kbd>{keys}</kbd> : null}
+								</Command.Item>
+							))}
+						</Command.Group>
+					) : null}
+					{terminals.length > 0 ? (
+						<Command.Group heading="Go to">
+							{terminals.map((t) => (
+								<Command.Item
+									key={t.id}
+									value={t.id}
+									className="palette-row"
+									onSelect={run(() => desk.openTerminal(t.id))}
+								>
+									<StateShape shape={shapeOf(t)} label={stateWords(t)} />
+									<bdi className="palette-label">{middleCut(t.name, NAME)}</bdi>
+									<span className="palette-place">{folderName(t.cwd)}</span>
+								</Command.Item>
+							))}
+						</Command.Group>
+					) : null}
 				</Command.List>
 			</Command>
 		</Dialog>
 	);
+}
+
+function useActions(p: PaletteProps): Action[] {
+	const desk = useDesk();
+	const here = useSelect((s) => s.terminals.get(p.current ?? ""));
+	const about = here ? middleCut(here.name, NAME) : "";
+	return [
+		{ label: "New terminal", act: desk.newTerminal },
+		...(here ? [{ label: `Rename ${about}`, act: () => desk.askRename(here.id), keys: "F2" }] : []),
+		...(here && !ended(here) ? [{ label: `End ${about}…`, act: () => desk.askEnd(here.id) }] : []),
+		{ label: "Close this tab (the program goes on)", act: p.onCloseTab },
+		{ label: "Show History", act: desk.openHistory },
+		{ label: "Show Details", act: desk.showDetails, keys: "Alt+Enter" },
+		{ label: "Show or hide the sidebar", act: p.onSidebar, keys: "Ctrl+B" },
+		{ label: "Theme: as the system", act: () => p.onTheme("system") },
+		{ label: "Theme: light", act: () => p.onTheme("light") },
+		{ label: "Theme: dark", act: () => p.onTheme("dark") },
+	];
+}
+
+// Those that run first, the newest of them before the others.
+function useTerminals(query: string): Terminal[] {
+	const terminals = useSelect((s) => s.terminals);
+	const all = useMemo(
+		() =>
+			[...terminals.values()].sort(
+				(a, b) => Number(ended(a)) - Number(ended(b)) || b.createdAt - a.createdAt,
+			),
+		[terminals],
+	);
+	return useMemo(() => find(all, query, (t) => `${t.name} ${t.cwd}`, MOST_TERMINALS), [all, query]);
 }

@@ -1,6 +1,6 @@
 // The top bar: where I am, what is not normal, and me.
 import { Menu } from "@base-ui/react/menu";
-import { PanelLeft, PanelRight, UserRound } from "lucide-react";
+import { PanelLeft, PanelRight, Search, UserRound } from "lucide-react";
 import { middleCut } from "../domain/words";
 import { selectChip } from "../store/selectors";
 import { useSelect } from "../ui/desk";
@@ -43,7 +43,7 @@ export function TopBar(p: TopBarProps) {
 						<span className="place-slash" aria-hidden>
 							/
 						</span>
-						<span title={p.place}>{middleCut(p.place, 48)}</span>
+						<bdi title={p.place}>{middleCut(p.place, 48)}</bdi>
 					</>
 				) : null}
 			</h1>
@@ -53,6 +53,11 @@ export function TopBar(p: TopBarProps) {
 				</span>
 			) : null}
 			<span className="top-space" />
+			<button type="button" className="top-search" onClick={p.onPalette} title="All commands (Ctrl+Shift+P)">
+				<Search size={14} strokeWidth={1.5} aria-hidden />
+				<span>Find or do anything</span>
+				<kbd>Ctrl+Shift+P</kbd>
+			</button>
 			<IconButton
 				label={p.details ? "Hide Details (Alt+Enter)" : "Show Details (Alt+Enter)"}
 				onClick={p.onDetails}
@@ -72,9 +77,6 @@ export function TopBar(p: TopBarProps) {
 									{status.actorName} on {middleCut(status.deviceName)}
 								</div>
 							) : null}
-							<Menu.Item className="menu-item" onClick={p.onPalette}>
-								All commands<kbd>Ctrl+Shift+P</kbd>
-							</Menu.Item>
 							<Menu.Separator className="menu-line" />
 							<div className="menu-note">Theme</div>
 							<Menu.RadioGroup value={p.theme} onValueChange={(value) => p.onTheme(value as ThemeChoice)}>

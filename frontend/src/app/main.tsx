@@ -29,9 +29,10 @@ async function begin(): Promise<void> {
 	}
 	const sync = startSync(store, studio, () => session.forget());
 	const openLink = linkOpener(place, session, studio);
+	const memory = place.surface === "window" ? localStorage : sessionStorage;
 	root.render(
 		<ErrorBoundary>
-			<App store={store} studio={studio} openLink={openLink} sync={sync} />
+			<App store={store} studio={studio} openLink={openLink} sync={sync} memory={memory} />
 		</ErrorBoundary>,
 	);
 }

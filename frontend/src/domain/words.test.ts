@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { aTerminal } from "./fixtures.testing";
+import { anEvent, aTerminal } from "./fixtures.testing";
 import {
 	byteCount,
 	commandLine,
 	duration,
+	eventShape,
 	exitWords,
 	folderName,
 	groupOf,
@@ -11,8 +12,11 @@ import {
 	LONGEST_NAME,
 	middleCut,
 	relativeTime,
+	rowWords,
+	sentenceOf,
 	shapeOf,
 	stateWords,
+	surfaceWord,
 } from "./words";
 
 test("every state has a group, a shape and a word", () => {
@@ -20,8 +24,8 @@ test("every state has a group, a shape and a word", () => {
 		const t = aTerminal(state);
 		return [groupOf(t), shapeOf(t), stateWords(t)];
 	};
-	expect(said({ state: "starting" })).toEqual(["Working", "working", "Starting"]);
-	expect(said({ state: "running" })).toEqual(["Working", "working", "Working"]);
+	expect(said({ state: "starting" })).toEqual(["Running", "running", "Starting"]);
+	expect(said({ state: "running" })).toEqual(["Running", "running", "Running"]);
 	expect(said({ state: "suspended", reason: "disk full" })).toEqual([
 		"Needs you",
 		"needs-you",
@@ -46,6 +50,15 @@ test("a signal is named", () => {
 	);
 });
 
+test("a row ends with how long a program runs, or how it ended", () => {
+	const told = (change: Parameters<typeof aTerminal>[0]) => rowWords(aTerminal(change), 65_000);
+	expect(told({ state: "running", createdAt: 1_000 })).toBe("1 min");
+	expect(told({ state: "exited", exitStatus: 3, status: "exit 3" })).toBe("exit 3");
+	expect(told({ state: "exited", exitStatus: 137, status: "signal 9 (killed)" })).toBe("signal 9");
+	expect(told({ state: "lost" })).toBe("gone");
+	expect(told({ state: "suspended" })).toBe("paused");
+});
+
 test("a command line can be typed again", () => {
 	expect(commandLine([])).toBe("Login shell");
 	expect(commandLine(["git", "commit", "-m", "it's done"])).toBe("git commit -m 'it'\\''s done'");
@@ -56,6 +69,7 @@ test("names are cut in the middle, between whole characters", () => {
 	const cut = middleCut("😀".repeat(500));
 	expect(Array.from(cut)).toHaveLength(LONGEST_NAME);
 	expect(cut).toMatch(/^(😀)+…(😀)+$/u);
+	expect(middleCut("👩‍💻".repeat(40), 5)).toBe("👩‍💻👩‍💻…👩‍💻👩‍💻");
 });
 
 test("times and sizes", () => {
@@ -83,4 +97,36 @@ test("ids are told from words", () => {
 	];
 	for (const id of ids) expect(holdsAnId(`before ${id} after`)).toBe(id);
 	expect(holdsAnId("anna started claude-api-2 in /srv/api, 20 min ago")).toBeUndefined();
+});
+
+test("a sentence sets its subject apart, whole or cut in the middle", () => {
+	expect(sentenceOf(anEvent({ summary: "anna started bash-api", subject: "bash-api" }))).toEqual({
+		before: "anna started ",
+		name: "bash-api",
+		after: "",
+	});
+	expect(sentenceOf(anEvent({ summary: "the keyboard of a went to anna", subject: "a" }))).toEqual({
+		before: "The keyboard of ",
+		name: "a",
+		after: " went to anna",
+	});
+	const long = "n".repeat(120);
+	const cut = sentenceOf(anEvent({ summary: `${long} is running`, subject: long }));
+	expect(cut.name).toContain("…");
+	expect(cut.after).toBe(" is running");
+	expect(sentenceOf(anEvent({ summary: "", subject: "" })).before).toContain("does not know");
+});
+
+test("an end is marked by how it ended; what is not known is not taken for good", () => {
+	const marked = (facts: unknown) => eventShape(anEvent({ type: "execution.exited", facts }));
+	expect(marked({ exit: { status: 0 } })).toBe("ended");
+	expect(marked({ exit: { status: 3 } })).toBe("failed");
+	expect(marked({ exit: { status: 0, signal: 9 } })).toBe("failed");
+	expect(marked(null)).toBe("failed");
+	expect(eventShape(anEvent({ type: "execution.started" }))).toBeUndefined();
+});
+
+test("a surface that is not known stands as it is written", () => {
+	expect(surfaceWord("web")).toBe("browser");
+	expect(surfaceWord("constructor")).toBe("constructor");
 });

@@ -1,17 +1,20 @@
 // One plain word per thing. Exact terms stay in Details.
-import { ended, type Terminal } from "./types";
+import { type EventRecord, ended, type Terminal } from "./types";
 
 /** The state shapes of the screen, each drawn once in ui/StateShape. */
-export type Shape = "needs-you" | "working" | "done" | "failed" | "ended" | "unknown";
+export type Shape = "needs-you" | "running" | "done" | "failed" | "ended" | "unknown";
 
-/** Groups of the sidebar, in their order. */
-export const GROUPS = ["Needs you", "Working", "Ended"] as const;
+/**
+ * Groups of the sidebar, in their order. A program that runs may be at work or
+ * wait at a prompt: nothing told here says which, so neither is claimed.
+ */
+export const GROUPS = ["Needs you", "Running", "Ended"] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** The group that a terminal is listed in. */
 export function groupOf(t: Terminal): Group {
 	if (t.state === "suspended") return "Needs you";
-	return ended(t) ? "Ended" : "Working";
+	return ended(t) ? "Ended" : "Running";
 }
 
 /** The shape that shows a terminal's state. */
@@ -21,7 +24,7 @@ export function shapeOf(t: Terminal): Shape {
 			return "needs-you";
 		case "starting":
 		case "running":
-			return "working";
+			return "running";
 		case "lost":
 			return "failed";
 		case "exited":
@@ -37,7 +40,7 @@ export function stateWords(t: Terminal): string {
 		case "starting":
 			return "Starting";
 		case "running":
-			return "Working";
+			return "Running";
 		case "suspended":
 			return t.reason ? `Paused: ${t.reason}` : "Paused";
 		case "lost":
@@ -55,6 +58,15 @@ export function exitWords(t: Terminal): string {
 	if (t.exitStatus === 0) return "finished without error";
 	if (t.status.startsWith("signal")) return `stopped by ${t.status}`;
 	return `failed with exit status ${t.exitStatus}`;
+}
+
+/** How a terminal stands, in a word or two for the end of its row. */
+export function rowWords(t: Terminal, now: number): string {
+	if (t.state === "lost") return "gone";
+	if (t.state === "suspended") return "paused";
+	// "signal 9 (killed)" has its name on hover.
+	if (t.state === "exited") return (t.status || exitWords(t)).replace(/ \(.*\)$/, "");
+	return duration(now - t.createdAt);
 }
 
 /** What the program is, as one line a person would type. */
@@ -128,13 +140,91 @@ export function byteCount(n: bigint | number): string {
 /** Longest name shown on a tab or a row head; longer ones lose their middle. */
 export const LONGEST_NAME = 28;
 
-/** Cuts the middle of a long name, never half a character. */
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** Cuts the middle of a long name, never half of what a person sees as one character. */
 export function middleCut(name: string, longest = LONGEST_NAME): string {
-	const glyphs = Array.from(name);
+	if (name.length <= longest) return name;
+	const glyphs = Array.from(graphemes.segment(name), (s) => s.segment);
 	if (glyphs.length <= longest) return name;
 	const head = Math.ceil((longest - 1) / 2);
 	const tail = longest - 1 - head;
 	return `${glyphs.slice(0, head).join("")}…${glyphs.slice(glyphs.length - tail).join("")}`;
+}
+
+/** An event's sentence, cut where the name of what it is about stands. */
+export interface Sentence {
+	before: string;
+	/** Cut in the middle when long; empty when the sentence does not say it. */
+	name: string;
+	after: string;
+}
+
+/** Longest name inside a sentence. */
+const NAME_IN_SENTENCE = 40;
+
+/** The sentence of an event, with a capital unless a name begins it. */
+export function sentenceOf(e: EventRecord): Sentence {
+	const said = e.summary || `${e.actorName || "Somebody"} did something this page does not know`;
+	const at = wholeWord(said, e.subject);
+	if (at < 0) return { before: capital(said, e), name: "", after: "" };
+	return {
+		before: capital(said.slice(0, at), e),
+		name: middleCut(e.subject, NAME_IN_SENTENCE),
+		after: said.slice(at + e.subject.length),
+	};
+}
+
+// Where a name stands by itself: a short one may also be part of a word.
+function wholeWord(text: string, name: string): number {
+	if (name === "") return -1;
+	for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+		const end = text.charAt(at + name.length);
+		if ((at === 0 || text.charAt(at - 1) === " ") && (end === "" || end === " " || end === ",")) return at;
+	}
+	return -1;
+}
+
+// Who does something is written as that name is written.
+function capital(text: string, e: EventRecord): string {
+	return e.actorName !== "" && text.startsWith(e.actorName)
+		? text
+		: text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** The state shape that an event is marked with; undefined when it tells no state. */
+export function eventShape(e: EventRecord): Shape | undefined {
+	switch (e.type) {
+		case "execution.running":
+			return "running";
+		case "execution.suspended":
+			return "needs-you";
+		case "execution.lost":
+			return "failed";
+		case "execution.exited":
+			return exitedWell(e.facts) ? "ended" : "failed";
+		default:
+			return undefined;
+	}
+}
+
+function exitedWell(facts: unknown): boolean {
+	if (typeof facts !== "object" || facts === null || !("exit" in facts)) return false;
+	const exit = facts.exit as { status?: unknown; signal?: unknown } | null;
+	return exit !== null && !exit.status && !exit.signal;
+}
+
+const surfaces: Record<string, string> = {
+	cli: "command line",
+	window: "window",
+	web: "browser",
+	api: "program",
+	system: "core",
+};
+
+/** Where an operator sits, in a word for a person. */
+export function surfaceWord(surface: string): string {
+	return Object.hasOwn(surfaces, surface) ? (surfaces[surface] ?? surface) : surface;
 }
 
 /** Does the text hold something that only Details may show: an id, a hash, a peer id? */

@@ -41,10 +41,10 @@ function byId(a: { id: string }, b: { id: string }): number {
 	return a.id < b.id ? -1 : 1;
 }
 
-/** What a program printed or was typed is in its transcript; History leaves it out unless asked. */
-const STREAM = new Set(["execution.output", "execution.input"]);
+/** What comes and goes by the minute; History leaves it out unless asked. */
+const STREAM = new Set(["execution.output", "execution.input", "execution.resized"]);
 
-/** Events newest first, without those about bytes that came and went. */
+/** Events newest first, without those about bytes and sizes that came and went. */
 export const selectHistory = remember((s) => s.order, newestFirst(false));
 /** All events, newest first. */
 export const selectWholeHistory = remember((s) => s.order, newestFirst(true));

@@ -68,13 +68,14 @@ export class Store {
 
 	/** More events, parents first. One that is known already changes nothing. */
 	addEvents(list: readonly EventRecord[], newest: number): void {
-		const fresh = list.filter(
-			(e, i) => !this.now.events.has(e.id) && list.findIndex((o) => o.id === e.id) === i,
-		);
-		if (fresh.length === 0) return;
 		const events = new Map(this.now.events);
-		for (const e of fresh) events.set(e.id, e);
-		let order = [...this.now.order, ...fresh.map((e) => e.id)];
+		let order = [...this.now.order];
+		for (const e of list) {
+			if (events.has(e.id)) continue;
+			events.set(e.id, e);
+			order.push(e.id);
+		}
+		if (order.length === this.now.order.length) return;
 		const tooMany = order.length - MAX_EVENTS;
 		if (tooMany > 0) {
 			for (const id of order.slice(0, tooMany)) events.delete(id);

@@ -9,15 +9,8 @@ const PATHS: Record<Shape, React.ReactNode> = {
 			<path d="M6 3.2v3.1M6 8.2v.6" stroke="var(--surface)" strokeWidth="1.4" strokeLinecap="round" />
 		</>
 	),
-	working: (
-		<path
-			d="M6 1.5A4.5 4.5 0 1 1 1.5 6"
-			fill="none"
-			stroke="currentColor"
-			strokeWidth="1.6"
-			strokeLinecap="round"
-		/>
-	),
+	// Calm and still: that a program runs says nothing about what it does.
+	running: <circle cx="6" cy="6" r="3" fill="currentColor" />,
 	done: (
 		<path
 			d="M1.8 6.4 4.7 9.2 10.2 3"

@@ -50,8 +50,16 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
 	);
 }
 
+interface DialogProps {
+	title: string;
+	onClose: () => void;
+	children: ReactNode;
+	/** A palette stands near the top and needs no title that is seen. */
+	kind?: "plain" | "wide" | "palette";
+}
+
 /** A dialog over everything: the browser holds the focus inside and closes it on Esc. */
-export function Dialog(props: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+export function Dialog({ title, onClose, children, kind = "plain" }: DialogProps) {
 	const ref = useRef<HTMLDialogElement>(null);
 	useEffect(() => {
 		const before = document.activeElement;
@@ -64,15 +72,24 @@ export function Dialog(props: { title: string; onClose: () => void; children: Re
 	return (
 		<dialog
 			ref={ref}
-			className={props.wide ? "dialog dialog-wide" : "dialog"}
-			aria-label={props.title}
-			onClose={props.onClose}
-			onCancel={props.onClose}
+			className={`dialog dialog-${kind}`}
+			aria-label={title}
+			onClose={onClose}
+			onCancel={onClose}
+			onPointerDown={(e) => {
+				// Outside of it is the backdrop, which belongs to the dialog's own element.
+				if (e.target === ref.current && !isInside(e.clientX, e.clientY, ref.current)) onClose();
+			}}
 		>
-			<h2 className="dialog-title">{props.title}</h2>
-			{props.children}
+			{kind === "palette" ? null : <h2 className="dialog-title">{title}</h2>}
+			{children}
 		</dialog>
 	);
+}
+
+function isInside(x: number, y: number, element: Element): boolean {
+	const box = element.getBoundingClientRect();
+	return x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
 }
 
 /** What is said where there is nothing. */

@@ -2,7 +2,15 @@
 import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { type EventRecord, ended, type Terminal } from "../../domain/types";
-import { byteCount, commandLine, exactTime, shapeOf, stateWords } from "../../domain/words";
+import {
+	byteCount,
+	commandLine,
+	exactTime,
+	sentenceOf,
+	shapeOf,
+	stateWords,
+	surfaceWord,
+} from "../../domain/words";
 import { useDesk, useSelect } from "../../ui/desk";
 import { Button, CopyButton, IconButton, When } from "../../ui/primitives";
 import { StateShape } from "../../ui/StateShape";
@@ -48,11 +56,13 @@ function TerminalDetails({ t }: { t: Terminal }) {
 				<Field name="Folder">
 					<span className="mono">{t.cwd}</span>
 				</Field>
-				<Field name="Keyboard">{t.driver ? `${t.driver.actorName} (${t.driver.surface})` : "Nobody"}</Field>
+				<Field name="Keyboard">
+					{t.driver ? `${t.driver.actorName} (${surfaceWord(t.driver.surface)})` : "Nobody"}
+				</Field>
 				<Field name="Attached">
 					{t.operators.length === 0
 						? "Nobody"
-						: t.operators.map((o) => `${o.actorName} (${o.surface})`).join(", ")}
+						: t.operators.map((o) => `${o.actorName} (${surfaceWord(o.surface)})`).join(", ")}
 				</Field>
 				<Field name="Size">{`${t.cols} × ${t.rows}`}</Field>
 				<Field name="Output">{byteCount(t.outputOffset)}</Field>
@@ -93,14 +103,15 @@ function EventDetails({ e }: { e: EventRecord }) {
 	const about = useSelect(
 		(s) => e.affected.map((id) => s.terminals.get(id)).find(Boolean) ?? s.terminals.get(e.id),
 	);
+	const said = sentenceOf(e);
 	return (
 		<>
-			<h3 className="details-title">{e.summary}</h3>
+			<h3 className="details-title">{said.before + said.name + said.after}</h3>
 			<dl className="fields">
 				<Field name="When">{exactTime(e.at)}</Field>
 				<Field name="Who">{e.actorName}</Field>
 				{e.subject ? <Field name="About">{e.subject}</Field> : null}
-				<Field name="From">{e.surface}</Field>
+				<Field name="From">{surfaceWord(e.surface)}</Field>
 			</dl>
 			{about ? (
 				<div className="details-buttons">
@@ -115,6 +126,7 @@ function EventDetails({ e }: { e: EventRecord }) {
 			))}
 			<Id name="actor_id" value={e.actorId} />
 			<Id name="session" value={e.session} />
+			<Id name="surface" value={e.surface} />
 			<Id name="replica" value={e.replica} />
 			<Id name="seq" value={String(e.seq)} />
 			<Id name="lamport" value={String(e.lamport)} />

@@ -2,9 +2,11 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef, useState } from "react";
 import type { EventRecord } from "../../domain/types";
+import { sentenceOf } from "../../domain/words";
 import { selectHistory, selectWholeHistory } from "../../store/selectors";
 import { useDesk, useSelect } from "../../ui/desk";
 import { Empty, Waiting, When } from "../../ui/primitives";
+import { EventMark } from "./EventMark";
 import "./events.css";
 
 /** Height of a row: --row. */
@@ -23,7 +25,7 @@ export function History() {
 				<h2>History</h2>
 				<label className="check">
 					<input type="checkbox" checked={whole} onChange={(e) => setWhole(e.target.checked)} />
-					Show input and output
+					Show input, output and sizes
 				</label>
 			</header>
 			{events.length > 0 ? <Rows events={events} /> : null}
@@ -70,7 +72,8 @@ function EventRow({ event, top }: { event: EventRecord; top: number }) {
 	return (
 		<li className="history-row" data-selected={selected} style={{ transform: `translateY(${top}px)` }}>
 			<button type="button" onClick={open} title={event.summary}>
-				<span className="history-text">{sentence(event)}</span>
+				<EventMark event={event} />
+				<Said event={event} />
 				{event.verdict && event.verdict !== "valid" ? (
 					<span className="history-mark">{event.verdict}</span>
 				) : null}
@@ -80,7 +83,13 @@ function EventRow({ event, top }: { event: EventRecord; top: number }) {
 	);
 }
 
-/** The sentence of an event; names stand as they are written. */
-function sentence(event: EventRecord): string {
-	return event.summary || `${event.actorName} did something this page does not know`;
+function Said({ event }: { event: EventRecord }) {
+	const { before, name, after } = sentenceOf(event);
+	return (
+		<span className="history-text">
+			{before}
+			{name ? <bdi className="history-name">{name}</bdi> : null}
+			{after}
+		</span>
+	);
 }

@@ -2,7 +2,7 @@
 import { Eye, Keyboard } from "lucide-react";
 import type { LinkState } from "../../domain/studio";
 import { ended, type Terminal } from "../../domain/types";
-import { byteCount, shapeOf, stateWords } from "../../domain/words";
+import { byteCount, shapeOf, stateWords, surfaceWord } from "../../domain/words";
 import { Button, When } from "../../ui/primitives";
 import { StateShape } from "../../ui/StateShape";
 
@@ -88,16 +88,4 @@ function Keys({ record, state, onTake, onHandBack, onRetry }: FootProps) {
 			</Button>
 		</>
 	);
-}
-
-/** Where an operator sits, in a word for a person. */
-function surfaceWord(surface: string): string {
-	const words: Record<string, string> = {
-		cli: "command line",
-		window: "window",
-		web: "browser",
-		api: "program",
-		system: "core",
-	};
-	return Object.hasOwn(words, surface) ? (words[surface] ?? surface) : surface;
 }

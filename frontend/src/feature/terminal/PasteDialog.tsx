@@ -9,7 +9,7 @@ export function PasteDialog(props: { text: string; onPaste: () => void; onClose:
 	const lines = props.text.replace(/[\r\n]+$/, "").split(/\r\n|\r|\n/);
 	const count = lines.length === 1 ? "1 line" : `${lines.length} lines`;
 	return (
-		<Dialog title={`Paste ${count}?`} onClose={props.onClose} wide>
+		<Dialog title={`Paste ${count}?`} onClose={props.onClose} kind="wide">
 			<p className="dialog-text">The program runs each line as it comes.</p>
 			<pre className="paste-lines">{lines.slice(0, SHOWN).map(visible).join("\n")}</pre>
 			{lines.length > SHOWN ? <p className="dialog-text">and {lines.length - SHOWN} more</p> : null}

@@ -1,0 +1,46 @@
+// The panes of this page come back as they were when it is loaded again. A
+// browser tab remembers its own; the window, which is one, remembers for good.
+import type { DockviewApi, SerializedDockview } from "dockview-react";
+
+const KEY = "atelier.layout";
+/** Panes that come back; a page with more begins with these. */
+const MOST_PANES = 32;
+
+/** Remembers the panes after each change, until the page is gone. */
+export function keepLayout(dock: DockviewApi, memory: Storage): void {
+	dock.onDidLayoutChange(() => {
+		try {
+			memory.setItem(KEY, JSON.stringify(dock.toJSON()));
+		} catch {
+			// A full or forbidden memory costs the layout of the next load, nothing else.
+		}
+	});
+}
+
+/** Opens the remembered panes whose terminals are known; false when there are none. */
+export function restoreLayout(dock: DockviewApi, memory: Storage, known: (id: string) => boolean): boolean {
+	const kept = read(memory);
+	if (!kept) return false;
+	try {
+		dock.fromJSON(kept);
+	} catch {
+		memory.removeItem(KEY);
+		dock.clear();
+		return false;
+	}
+	for (const panel of [...dock.panels]) {
+		const terminal = panel.id.startsWith("terminal:") ? panel.id.slice("terminal:".length) : undefined;
+		if (terminal !== undefined && !known(terminal)) dock.removePanel(panel);
+	}
+	return dock.panels.length > 0;
+}
+
+function read(memory: Storage): SerializedDockview | undefined {
+	try {
+		const kept = JSON.parse(memory.getItem(KEY) ?? "null") as SerializedDockview | null;
+		if (!kept?.panels || Object.keys(kept.panels).length > MOST_PANES) return undefined;
+		return Object.keys(kept.panels).length > 0 ? kept : undefined;
+	} catch {
+		return undefined;
+	}
+}
