@@ -51,7 +51,7 @@ func (s *Studio) Attach(ctx context.Context, c Caller, ref string, observe bool,
 		return s.attachedOr(c, se, id, Attachment{}, err)
 	}
 	a, err := r.attach(ctx, se, held, observe)
-	if !fault.Is(err, "shim_gone") && !fault.Is(err, "not_running") {
+	if !hasGone(err) {
 		return s.attachedOr(c, se, id, a, err)
 	}
 	if held, err = r.reachAnew(ctx, held); err == nil {

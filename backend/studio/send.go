@@ -45,7 +45,11 @@ func (r *run) send(ctx context.Context, se *session, held Held, data []byte) (ep
 	// What was begun is ended even when the caller gives up.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWait)
 	defer cancel()
-	defer func() { r.s.tell("after typed input", r.forget(after, t)) }()
+	defer func() {
+		if err := r.forget(after, t); !hasGone(err) {
+			r.s.tell("after typed input", err)
+		}
+	}()
 	epoch, err = r.take(ctx, se, t, true)
 	if err != nil {
 		return 0, err
@@ -56,10 +60,16 @@ func (r *run) send(ctx context.Context, se *session, held Held, data []byte) (ep
 	typing, stop := context.WithTimeout(ctx, sendWait)
 	defer stop()
 	err = r.s.p.Typist.Type(typing, held.Socket(), t, epoch, data)
-	if back := r.handBack(after, se, t); err == nil {
+	if back := r.handBack(after, se, t); err == nil && !hasGone(back) {
 		err = back
 	}
 	return epoch, err
+}
+
+// hasGone reports whether an error says that the terminal is gone: what was
+// typed may have ended its program, and then there is nothing to hand back.
+func hasGone(err error) bool {
+	return fault.Is(err, "shim_gone") || fault.Is(err, "not_running") || fault.Is(err, "execution_ended")
 }
 
 // taken tells who has the keyboard.
