@@ -59,16 +59,19 @@ func (h *holder) terminalEvent(events uint32) {
 	if events&unix.EPOLLOUT != 0 {
 		h.typeOn()
 	}
-	if events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		h.drain()
+	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		// Epoll would say so for ever, whatever we ask.
+		h.output.deserted, h.typing.waits = true, false
+		h.retrySoon(time.Now())
 	}
+	h.drain()
 	h.watchTerminal()
 }
 
 // drain takes what the program wrote, as much as may be kept.
 func (h *holder) drain() {
 	o := &h.output
-	if o.written < o.read || h.ending.drained {
+	if o.suspended || o.written < o.read || h.ending.drained {
 		return
 	}
 	room, why := h.room()
@@ -132,11 +135,12 @@ func (h *holder) store() {
 
 // grown gives the clients what is new and has the core told.
 func (h *holder) grown() {
-	for _, c := range append([]*client(nil), h.clients...) {
+	for _, c := range h.clients {
 		if c.fed && !c.blocked {
-			h.pump(c)
+			h.touch(c)
 		}
 	}
+	h.pumpDirty()
 	o := &h.output
 	if !o.tellAt.IsZero() {
 		return
@@ -210,8 +214,9 @@ func (h *holder) retry() {
 	if o.suspended && o.written == o.read {
 		h.resume()
 	}
-	if o.deserted && !o.suspended {
+	if o.deserted {
 		h.drain()
+		h.typeOn()
 	}
 	h.watchTerminal()
 }

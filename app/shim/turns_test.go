@@ -198,9 +198,14 @@ func TestHundredConnections(t *testing.T) {
 	for range 100 {
 		all = append(all, h.client(1, 0, 0))
 	}
+	for n, c := range all {
+		if got, _ := c.collect(0, func(all []byte) bool { return len(all) >= 3 }); string(got) != "up\n" {
+			t.Errorf("client %d has %q", n, got)
+		}
+	}
 	all[0].say(attach.Input{Epoch: 1, Seq: 1, Bytes: []byte("word")})
 	for n, c := range all {
-		if got, _ := c.collect(0, func(all []byte) bool { return len(all) >= 7 }); string(got) != "up\nword" {
+		if got, _ := c.collect(3, func(all []byte) bool { return len(all) >= 4 }); string(got) != "word" {
 			t.Errorf("client %d has %q", n, got)
 		}
 	}
