@@ -12,7 +12,7 @@
 // Keys in the store, integers big-endian:
 //
 //	m                 the format marker: "atelier log 1"
-//	a <arrival 8>     record: length of header 4, header, body
+//	a <arrival 8>     run of records, see records.go, from this arrival on
 //	s <number 8>      seal: canonical CBOR with its signature
 //
 // Ids lead to arrival numbers by a table in memory, made from the records at Open.

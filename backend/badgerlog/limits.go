@@ -43,9 +43,11 @@ const (
 	// roomTrust is how long a look at the free space counts: what this log can
 	// write meanwhile is a small part of reserve.
 	roomTrust = 10 * time.Millisecond
-	// recordFrame is the length of the header, before it in a record. usualHeader
-	// is what most headers take with it: one allocation is then enough.
-	recordFrame = 4
+	// maxRun keeps a run of records below valueThreshold; one event fits.
+	maxRun = 640 << 10
+	// recordFrame is the two lengths before header and body. usualHeader is what
+	// most headers take with it: one allocation is then enough.
+	recordFrame = 8
 	usualHeader = 512
 	// minSlots is the least table of ids: a small log should cost nothing.
 	minSlots = 1 << 10

@@ -41,6 +41,7 @@ type Log struct {
 	orderMu sync.RWMutex
 	order   *causal.Index
 	ids     ids
+	runs    runs
 
 	mu      sync.RWMutex
 	durable point

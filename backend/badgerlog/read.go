@@ -36,7 +36,7 @@ func (l *Log) get(key []byte) ([]byte, error) {
 }
 
 func (l *Log) eventAt(arrival uint64) (e event.Event, err error) {
-	b, err := l.get(number('a', arrival))
+	b, err := l.recordAt(arrival)
 	if fault.Is(err, "log_closed") {
 		return e, err
 	}
@@ -44,26 +44,6 @@ func (l *Log) eventAt(arrival uint64) (e event.Event, err error) {
 		return e, dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", arrival, err))
 	}
 	return e, readRecord(&e, arrival, b)
-}
-
-// readRecord reads a record into an empty event, which keeps b.
-func readRecord(e *event.Event, arrival uint64, b []byte) error {
-	damaged := func(what string) error {
-		return dataLoss("event_damaged", fmt.Sprintf("event %d is damaged: %s", arrival, what))
-	}
-	if len(b) < recordFrame || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-recordFrame) {
-		return damaged("its record is cut")
-	}
-	n := recordFrame + int(binary.BigEndian.Uint32(b))
-	id, err := event.ReadHeader(&e.Header, b[recordFrame:n])
-	if err != nil {
-		return damaged(err.Error())
-	}
-	e.ID, e.Bytes, e.Body = id, b[recordFrame:n:n], b[n:]
-	if event.BodyHash(e.Body) != e.Header.BodyHash {
-		return damaged("its body is not the one its header names")
-	}
-	return nil
 }
 
 // arrivals returns where events may be whose ids begin as this one does.
@@ -116,35 +96,65 @@ func (l *Log) Find(prefix string) ([]event.ID, error) {
 // order in which this replica took them: parents always come first. It stops
 // at the first error of fn and returns it.
 func (l *Log) Scan(from uint64, fn func(arrival uint64, e event.Event) error) error {
-	return l.scan(from, l.Count(), func(n uint64, record []byte) error {
-		var e event.Event
-		if err := readRecord(&e, n, record); err != nil {
-			return err
+	count := l.Count()
+	return l.scan(from, count, func(n uint64, run []byte) error {
+		for ; len(run) > 0 && n < count; n++ {
+			record, rest, ok := cutRecord(run)
+			if !ok {
+				return dataLoss("event_damaged", fmt.Sprintf("event %d is damaged: its run is cut", n))
+			}
+			var e event.Event
+			if err := readRecord(&e, n, record); err != nil {
+				return err
+			}
+			if err := fn(n, e); err != nil {
+				return err
+			}
+			run = rest
 		}
-		return fn(n, e)
+		return nil
 	})
 }
 
-// scan gives the records of [from, to), all of which must be there. Values lie
-// in the tables beside their keys, so fetching ahead would only cost goroutines.
-func (l *Log) scan(from, to uint64, fn func(arrival uint64, record []byte) error) error {
+// scan gives a copy of each run that holds some of [from, to), the first one
+// from there on, with the arrival of its first record. All must be there.
+// Values lie in the tables beside their keys, so fetching ahead would only
+// cost goroutines.
+func (l *Log) scan(from, to uint64, fn func(first uint64, run []byte) error) error {
+	if from >= to {
+		return nil
+	}
+	n, err := l.firstOf(from)
+	if fault.Is(err, "log_closed") {
+		return err
+	}
+	if err != nil {
+		return dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", from, err))
+	}
 	return l.view(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'a'}})
 		defer it.Close()
-		n := from
-		for it.Seek(number('a', from)); it.Valid() && n < to; it.Next() {
+		for it.Seek(number('a', n)); it.Valid() && n < to; it.Next() {
 			key := it.Item().Key()
 			if len(key) != 9 || binary.BigEndian.Uint64(key[1:]) != n {
 				break
 			}
-			b, err := it.Item().ValueCopy(nil)
+			run, err := it.Item().ValueCopy(nil)
 			if err != nil {
 				return dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", n, err))
 			}
-			if err := fn(n, b); err != nil {
+			first := n
+			n += countRecords(run)
+			for first < from && first < n {
+				_, run, _ = cutRecord(run)
+				first++
+			}
+			if first == n {
+				continue
+			}
+			if err := fn(first, run); err != nil {
 				return err
 			}
-			n++
 		}
 		if n < to {
 			return dataLoss("event_lost", fmt.Sprintf("event %d is missing", n))

@@ -2,10 +2,10 @@ package badgerlog
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -93,13 +93,21 @@ func (l *Log) lacksGroup(last point) (bool, error) {
 // measure finds how far the store reaches, by its last keys.
 func (l *Log) measure() (point, error) {
 	var p point
-	events, err := l.lastNumber('a')
+	run, first, found, err := l.newest('a', math.MaxUint64)
 	if err != nil {
-		return p, err
+		return p, openFault(err)
 	}
-	seals, err := l.lastNumber('s')
+	events := first + countRecords(run)
+	_, last, sealed, err := l.newest('s', math.MaxUint64)
 	if err != nil {
-		return p, err
+		return p, openFault(err)
+	}
+	seals := last + 1
+	if !sealed {
+		seals = 0
+	}
+	if !found {
+		events = 0
 	}
 	p.Events, p.Seals = events, seals
 	if events > 0 {
@@ -124,29 +132,6 @@ func (l *Log) measure() (point, error) {
 	}
 	p.EventsBefore, p.SealsBefore = p.Events, p.Seals
 	return p, nil
-}
-
-// lastNumber returns one more than the greatest number under a kind of key.
-func (l *Log) lastNumber(kind byte) (uint64, error) {
-	var n uint64
-	err := l.view(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Reverse: true, Prefix: []byte{kind}})
-		defer it.Close()
-		it.Seek(bytes.Repeat([]byte{0xff}, 10))
-		for it.Seek(append([]byte{kind}, bytes.Repeat([]byte{0xff}, 9)...)); it.Valid(); it.Next() {
-			key := it.Item().Key()
-			if len(key) != 9 {
-				return errors.New("a key has a wrong length")
-			}
-			n = binary.BigEndian.Uint64(key[1:]) + 1
-			return nil
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, openFault(err)
-	}
-	return n, nil
 }
 
 func (l *Log) idAt(arrival uint64) (event.ID, error) {

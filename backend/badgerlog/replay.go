@@ -14,6 +14,7 @@ import (
 type part struct {
 	from, to uint64
 	events   []event.Event
+	firsts   []uint64 // of the runs that begin here
 	err      error
 	read     chan struct{}
 }
@@ -50,8 +51,26 @@ func (l *Log) replay(ctx context.Context) error {
 func (l *Log) readPart(p *part) {
 	defer close(p.read)
 	p.events = make([]event.Event, p.to-p.from)
-	p.err = l.scan(p.from, p.to, func(n uint64, record []byte) error {
-		return readRecord(&p.events[n-p.from], n, record)
+	begin, err := l.firstOf(p.from)
+	if err != nil {
+		p.err = dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", p.from, err))
+		return
+	}
+	p.err = l.scan(p.from, p.to, func(n uint64, run []byte) error {
+		if n > p.from || begin == n {
+			p.firsts = append(p.firsts, n)
+		}
+		for ; len(run) > 0 && n < p.to; n++ {
+			record, rest, ok := cutRecord(run)
+			if !ok {
+				return dataLoss("event_damaged", fmt.Sprintf("event %d is damaged: its run is cut", n))
+			}
+			if err := readRecord(&p.events[n-p.from], n, record); err != nil {
+				return err
+			}
+			run = rest
+		}
+		return nil
 	})
 }
 
@@ -65,6 +84,7 @@ func (l *Log) takeParts(parts <-chan *part) error {
 		if p.err != nil {
 			return p.err
 		}
+		l.runs.add(p.to, p.firsts...)
 		for i := range p.events {
 			e := &p.events[i]
 			if err := l.take(p.from+uint64(i), e, prev); err != nil {

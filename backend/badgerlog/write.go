@@ -1,6 +1,7 @@
 package badgerlog
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
@@ -56,14 +57,17 @@ type group struct {
 	events   []*event.Event
 	members  []*request
 	size     int
-	seal     bool // a member wants a seal, which then ends the group
+	records  [][]byte // of the run that is being made, run bytes in all
+	run      int
+	firsts   []uint64 // arrivals of the first events of runs
+	seal     bool     // a member wants a seal, which then ends the group
 }
 
 // group gives those that wait their places in the chain, up to a transaction's
 // bounds. Those whose draft is refused are answered at once.
 func (l *Log) group() *group {
 	n := min(l.queue.length(), maxGroupEvents)
-	g := &group{next: l.at, unsealed: l.unsealed, entries: make([]entry, 0, n+maxGroupSeals),
+	g := &group{next: l.at, unsealed: l.unsealed, records: make([][]byte, 0, n),
 		events: make([]*event.Event, 0, n), members: make([]*request, 0, n)}
 	g.next.EventsBefore, g.next.SealsBefore, g.next.Group = g.next.Events, g.next.Seals, nil
 	for len(g.members) < maxGroupEvents && g.size < maxGroupBytes {
@@ -78,6 +82,7 @@ func (l *Log) group() *group {
 	if g.seal && len(g.unsealed) > 0 {
 		l.sealGroup(g)
 	}
+	g.closeRun()
 	return g
 }
 
@@ -132,6 +137,7 @@ func (l *Log) finish(g *group) error {
 func (l *Log) learnGroup(g *group) error {
 	l.orderMu.Lock()
 	defer l.orderMu.Unlock()
+	l.runs.add(g.next.Events, g.firsts...)
 	for i, e := range g.events {
 		if err := l.learn(g.next.EventsBefore+uint64(i), e); err != nil {
 			return err
@@ -161,7 +167,11 @@ func (l *Log) place(g *group, r *request) error {
 	if err != nil {
 		return err
 	}
-	g.entries = append(g.entries, entry{Key: number('a', next.Events), Value: record})
+	if g.run+len(record) > maxRun {
+		g.closeRun()
+	}
+	g.records = append(g.records, record)
+	g.run += len(record)
 	g.events = append(g.events, &r.event)
 	g.unsealed = append(g.unsealed, r.event.ID)
 	g.size += len(record)
@@ -170,18 +180,19 @@ func (l *Log) place(g *group, r *request) error {
 	return nil
 }
 
-// newRecord encodes an event's header and body as they are stored, and fills in
-// its id, bytes and body.
-func newRecord(e *event.Event, body []byte) ([]byte, error) {
-	record, id, err := event.AppendHeader(make([]byte, recordFrame, usualHeader+len(body)), &e.Header)
-	if err != nil {
-		return nil, err
+// closeRun makes one entry of the records that were placed since the last.
+func (g *group) closeRun() {
+	if len(g.records) == 0 {
+		return
 	}
-	n := len(record)
-	binary.BigEndian.PutUint32(record, uint32(n-recordFrame))
-	record = append(record, body...)
-	e.ID, e.Bytes, e.Body = id, record[recordFrame:n:n], record[n:]
-	return record, nil
+	run := g.records[0]
+	if len(g.records) > 1 {
+		run = bytes.Join(g.records, nil)
+	}
+	first := g.next.Events - uint64(len(g.records))
+	g.entries = append(g.entries, entry{Key: number('a', first), Value: run})
+	g.firsts = append(g.firsts, first)
+	g.records, g.run = g.records[:0], 0
 }
 
 func number(kind byte, n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{kind}, n) }
