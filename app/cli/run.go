@@ -140,8 +140,7 @@ func (p *program) startOnce(ctx context.Context, q start, key string, cols, rows
 // mayBeLost tells whether a core went away before it answered: then nobody knows
 // whether the program was started.
 func mayBeLost(err error) bool {
-	f := fault.Of(err)
-	return f != nil && f.Code == fault.Unavailable && (f.Reason == "wire" || f.Reason == "core_stopping")
+	return fault.Is(err, "core_gone") || fault.Is(err, "core_stopped") || fault.Is(err, "core_stopping")
 }
 
 // requestKey names one request among all.

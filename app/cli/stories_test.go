@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ func programs(t testing.TB) string {
 type world struct {
 	bin, root string
 	env       []string
+	locked    *os.File
 }
 
 // newWorld makes a world. Sockets lie below it, so its path is short.
@@ -166,7 +168,9 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "until": until, "json": isJSON, "lines": areLines, "refused": refused, "post": post, "get": get,
+			"listen": listen, "lock": lock,
 		},
+		Deadline: time.Now().Add(2 * patience),
 	})
 }
 
@@ -277,6 +281,28 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 	if want := "atelier: " + e.Message + "; " + e.Mend; all[len(all)-2] != want || e.Mend == "" {
 		ts.Fatalf("for a person it says %q, want %q", all[len(all)-2], want)
 	}
+}
+
+// listen SOCKET…: unix sockets are there until the story ends.
+func listen(ts *testscript.TestScript, neg bool, args []string) {
+	for _, path := range args {
+		l, err := net.Listen("unix", path)
+		ts.Check(err)
+		ts.Defer(func() { l.Close() })
+	}
+}
+
+// lock FILE: somebody holds the file; with ! nobody any more.
+func lock(ts *testscript.TestScript, neg bool, args []string) {
+	held := ts.Value("world").(*world)
+	if neg {
+		ts.Check(held.locked.Close())
+		return
+	}
+	var err error
+	held.locked, err = os.OpenFile(args[0], os.O_RDWR, 0)
+	ts.Check(err)
+	ts.Check(syscall.Flock(int(held.locked.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
 }
 
 // post METHOD FILE STATUS: the one core of the story answers a call with this

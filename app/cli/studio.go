@@ -48,8 +48,9 @@ func (p *program) reach(ctx context.Context, open opener) (*studio, error) {
 			return nil, fault.Wrap(err, fault.InvalidArgument, "usage", "--session is not understood", "give the session's id")
 		}
 	}
-	at := apiclient.Home{Flag: h.Root, Socket: h.Socket(), CoreLog: h.CoreLog(), Check: h.CheckRuntime}
 	for tries := 1; ; tries++ {
+		met := h.Met()
+		at := apiclient.Home{Flag: h.Root, Socket: met.Socket(), CoreLog: met.CoreLog(), Check: met.CheckRuntime}
 		client, err := open(ctx, at)
 		if err != nil {
 			return nil, err

@@ -16,20 +16,23 @@ func newDialer(flag string) (dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	core := apiclient.Home{Flag: flag, Socket: h.Socket(), CoreLog: h.CoreLog(), Check: h.CheckRuntime}
+	core := func() apiclient.Home {
+		met := h.Met()
+		return apiclient.Home{Flag: flag, Socket: met.Socket(), CoreLog: met.CoreLog(), Check: met.CheckRuntime}
+	}
 	var starting sync.Mutex
 	return func(ctx context.Context) (net.Conn, error) {
-		if conn, err := apiclient.Dial(ctx, core); err == nil {
+		if conn, err := apiclient.Dial(ctx, core()); err == nil {
 			return conn, nil
 		}
 		// Of the page's first calls one starts the core and the others wait.
 		starting.Lock()
 		defer starting.Unlock()
-		client, err := apiclient.Open(ctx, core)
+		client, err := apiclient.Open(ctx, core())
 		if err != nil {
 			return nil, err
 		}
 		client.Close()
-		return apiclient.Dial(ctx, core)
+		return apiclient.Dial(ctx, core())
 	}, nil
 }

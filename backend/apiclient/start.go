@@ -36,8 +36,8 @@ func (h Home) ensure(ctx context.Context) error {
 		switch {
 		case fault.Is(started, "home_open"):
 			taken = started
-		case taken != nil && ctx.Err() != nil:
-			return taken
+		case taken != nil && fault.Is(started, "core_start"):
+			return taken // the time was up before the second one could say the same
 		case started != nil:
 			return started
 		}
@@ -114,7 +114,8 @@ func placeOf(environment []string) []string {
 // openLog opens core.log, or the null device while the home is not made yet.
 func (h Home) openLog() (*os.File, error) {
 	f, err := os.OpenFile(h.CoreLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+	// What is wrong with the folders the core says better.
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	}
 	return f, err

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"os"
+	"path/filepath"
 
 	"atelier.dev/atelier/backend/fault"
 )
@@ -70,4 +72,26 @@ func (h Home) RemoveCore(pid int) error {
 		return cannot(err, "remove", h.CoreFile())
 	}
 	return nil
+}
+
+// Met returns the home with the runtime folder of the core that serves it, which
+// may have been started where XDG_RUNTIME_DIR or TMPDIR was another. Without
+// such a core it is h itself. Call CheckRuntime before the socket is used.
+func (h Home) Met() Home {
+	c, ok, err := h.ReadCore()
+	if err != nil || !ok || c.Socket == h.Socket() {
+		return h
+	}
+	there := h
+	there.Runtime = filepath.Dir(c.Socket)
+	there.anchor = filepath.Dir(there.Runtime)
+	if there.Socket() != c.Socket || filepath.Base(there.Runtime) != filepath.Base(h.Runtime) {
+		return h
+	}
+	conn, err := net.DialTimeout("unix", c.Socket, metWait)
+	if err != nil {
+		return h // of a core that has died
+	}
+	conn.Close()
+	return there
 }

@@ -2,6 +2,7 @@ package home_test
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -143,5 +144,43 @@ func TestCoreFileGoesAndComes(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(h.State, "*")); len(left) != 0 {
 		t.Errorf("left %v", left)
+	}
+}
+
+// A caller whose environment names other folders finds the core that runs, and
+// one whose core has died makes a place of its own.
+func TestACoreIsMetWhereItWasStarted(t *testing.T) {
+	h := made(t)
+	listener, err := net.Listen("unix", h.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.WriteCore(home.Core{PID: os.Getpid(), Socket: h.Socket()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	other, err := home.Resolve(h.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Socket() == h.Socket() {
+		t.Fatal("the two environments name one folder: the test is blind")
+	}
+	met := other.Met()
+	if met.Socket() != h.Socket() {
+		t.Errorf("met at %s, and it is at %s", met.Socket(), h.Socket())
+	}
+	if err := met.CheckRuntime(); err != nil {
+		t.Errorf("what was met is refused: %v", err)
+	}
+	if err := os.Chmod(filepath.Dir(h.Socket()), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if f := fault.Of(met.CheckRuntime()); f == nil || f.Reason != "runtime_planted" {
+		t.Errorf("an open folder: %v", f)
+	}
+	listener.Close()
+	if other.Met().Socket() != other.Socket() {
+		t.Error("a core that has died is met")
 	}
 }
