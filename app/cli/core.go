@@ -171,7 +171,10 @@ func (p *program) coreLogs(ctx context.Context, follow bool) error {
 	defer f.Close()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return p.copyLines(ctx, f, follow)
+	if err := p.copyLines(ctx, f, follow); err != nil || !p.json {
+		return err
+	}
+	return p.line(frontier(nil)) // it rests on no event
 }
 
 // copyLines copies whole lines to the end, and with follow those that come after.

@@ -58,9 +58,11 @@ func (p *program) runCommand() *cobra.Command {
 }
 
 func (p *program) run(ctx context.Context, q start) error {
-	if err := q.check(); err != nil {
-		return err
+	folder, err := filepath.Abs(q.folder) // of no name it is the working folder
+	if err != nil {
+		return fault.Wrap(err, fault.FailedPrecondition, "folder_missing", "the working folder is gone", "change to another, or name one with --cwd")
 	}
+	q.folder = folder
 	a := &attachment{p: p, fresh: true}
 	if !q.detach { // a broken setting is told before anything runs
 		if err := a.prepare(); err != nil {
@@ -73,22 +75,6 @@ func (p *program) run(ctx context.Context, q start) error {
 	}
 	a.name = name
 	return a.to(ctx, id, 0)
-}
-
-// check refuses what cannot be handed to the core, and makes the folder absolute.
-func (q *start) check() error {
-	folder, err := filepath.Abs(q.folder) // of no name it is the working folder
-	if err != nil {
-		return fault.Wrap(err, fault.FailedPrecondition, "folder_missing", "the working folder is gone", "change to another, or name one with --cwd")
-	}
-	q.folder = folder
-	for _, text := range append([]string{q.folder, q.name}, q.argv...) {
-		if !utf8.ValidString(text) {
-			return fault.New(fault.InvalidArgument, "text_invalid", fmt.Sprintf("%q is not valid UTF-8, and the core takes nothing else", text),
-				"put it into a script and run that")
-		}
-	}
-	return nil
 }
 
 // start starts the program and says what it has started.

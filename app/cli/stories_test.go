@@ -105,7 +105,7 @@ func (w *world) end(t testing.TB) {
 // any more has none.
 func (w *world) endHome(home string) {
 	out, _ := w.command("atelier", "--home", home, "ps", "--running", "--quiet").Output()
-	for _, name := range strings.Fields(string(out)) {
+	for _, name := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		_ = w.command("atelier", "--home", home, "kill", name, "--signal", "KILL").Run()
 	}
 	_ = w.command("atelier", "--home", home, "core", "stop").Run()
@@ -321,9 +321,20 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 		return d.DialContext(ctx, "unix", sockets[0])
 	}}}
 	defer web.CloseIdleConnections()
-	answer, err := web.Post("http://core/api/atelier.v1."+args[0], "application/json", file)
-	ts.Check(err)
-	tell(ts, answer, args[2])
+	call := func(method string, body io.Reader, session string) *http.Response {
+		q, err := http.NewRequest(http.MethodPost, "http://core/api/atelier.v1."+method, body)
+		ts.Check(err)
+		q.Header.Set("Content-Type", "application/json")
+		q.Header.Set("Atelier-Session", session)
+		answer, err := web.Do(q)
+		ts.Check(err)
+		return answer
+	}
+	var opened struct{ Session string }
+	answer := call("CoreService/OpenSession", strings.NewReader(`{"surface":"api"}`), "")
+	ts.Check(json.NewDecoder(answer.Body).Decode(&opened))
+	answer.Body.Close()
+	tell(ts, call(args[0], file, opened.Session), args[2])
 }
 
 // get URL STATUS: the address answers with this status.

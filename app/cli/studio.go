@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"unicode/utf8"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"atelier.dev/atelier/backend/apiclient"
 	"atelier.dev/atelier/backend/fault"
@@ -103,6 +106,9 @@ func inSession[Q any](s *studio) *connect.Request[Q] {
 
 // do makes a call that answers at once.
 func do[Q, A any](ctx context.Context, call method[Q, A], q *connect.Request[Q]) (*A, error) {
+	if err := sendable(any(q.Msg)); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	a, err := call(ctx, q)
@@ -114,6 +120,9 @@ func do[Q, A any](ctx context.Context, call method[Q, A], q *connect.Request[Q])
 
 // each calls one for every answer of a stream until it ends.
 func each[Q, A any](ctx context.Context, call stream[Q, A], q *connect.Request[Q], one func(proto.Message) error) error {
+	if err := sendable(any(q.Msg)); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers, err := call(ctx, q)
@@ -128,4 +137,28 @@ func each[Q, A any](ctx context.Context, call stream[Q, A], q *connect.Request[Q
 		}
 	}
 	return apiclient.Fault(answers.Err())
+}
+
+// sendable refuses text that the schema cannot carry.
+func sendable(message any) (err error) {
+	check := func(text string) {
+		if !utf8.ValidString(text) {
+			err = fault.New(fault.InvalidArgument, "text_invalid", fmt.Sprintf("%q is not valid UTF-8, and the core takes no other text", text),
+				"write it in UTF-8; bytes for a program can stand in a script or a file")
+		}
+	}
+	// Every message of the API is one; the type parameter cannot say so.
+	message.(proto.Message).ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.Kind() != protoreflect.StringKind:
+		case field.IsList():
+			for n := range value.List().Len() {
+				check(value.List().Get(n).String())
+			}
+		default:
+			check(value.String())
+		}
+		return err == nil
+	})
+	return err
 }
