@@ -18,8 +18,9 @@
 // Ids lead to arrival numbers by a table in memory, made from the records at Open.
 // An arrival number says as which event this replica took it, from 0: genesis
 // is 0. An event's parents have lower numbers. One transaction holds one group
-// of events; it is synced by Badger while the anchor is synced beside it, and
-// only then is any of the group acknowledged or shown.
+// of events. A small group is written to store and anchor, and both are synced;
+// of a large one the store is synced, and then the anchor that names its end.
+// Only after that is any of the group acknowledged or shown.
 //
 // # Start-up
 //
@@ -27,5 +28,7 @@
 // its bytes when they are few. A store that lacks exactly that group is
 // completed from it. A store below its anchor in any other way is data_loss.
 // A store above its anchor by one group is what a crash leaves between the two
-// syncs: the group is whole, was never acknowledged, and is kept.
+// syncs: the group is whole, was never acknowledged, and is kept. Then all
+// events are read once: for their hashes and chain, for the table of ids and
+// the index of causality, and for Options.Replay.
 package badgerlog

@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// writer appends from eight goroutines and prints each acknowledged id.
+// writer appends from eight goroutines and prints each acknowledged id: as late
+// when that append began after another was refused.
 func writer(dir string, syncOff bool) {
 	o := homeOf(dir)
 	o.syncOff = syncOff
@@ -41,18 +42,28 @@ func writer(dir string, syncOff bool) {
 	fmt.Println("open", l.Count())
 	var wg sync.WaitGroup
 	var out sync.Mutex
+	refused := false
 	for range 8 {
 		wg.Go(func() {
 			for {
+				out.Lock()
+				late := refused
+				out.Unlock()
 				e, err := l.Append(context.Background(), draft(l, nil))
 				out.Lock()
-				if err != nil {
+				switch {
+				case err != nil:
+					refused = true
 					fmt.Println("refused", fault.Of(err).Reason, fault.Of(err).Code)
-					out.Unlock()
+				case late:
+					fmt.Println("late", e.ID)
+				default:
+					fmt.Println("ack", e.ID)
+				}
+				out.Unlock()
+				if err != nil {
 					return
 				}
-				fmt.Println("ack", e.ID)
-				out.Unlock()
 			}
 		})
 	}
@@ -268,30 +279,36 @@ func TestFailingDiskStopsAcknowledging(t *testing.T) {
 		"sync ENOSPC":  func(d *sim.Disk) { d.FailSyncs(syscall.ENOSPC) },
 		"full":         func(d *sim.Disk) { d.SetFree(1 << 20) },
 	} {
+		want := "read_only unavailable"
+		if strings.Contains(name, "ENOSPC") || name == "full" {
+			want = "read_only resource_exhausted"
+		}
 		t.Run(name, func(t *testing.T) {
-			disk, dir := mount(t)
-			c := startWriter(t, dir, false)
-			defer c.kill()
-			c.waitFor(t, "ack", 50)
-			harm(disk)
-			c.waitFor(t, "refused", 8)
-			// It also ends, though Badger can no longer write what it holds.
-			c.input.Close()
-			defer c.waitFor(t, "closed", 1)
-			want := "read_only unavailable"
-			if strings.Contains(name, "ENOSPC") || name == "full" {
-				want = "read_only resource_exhausted"
-			}
-			for _, said := range c.said("refused") {
-				if said != want {
-					t.Errorf("refused with %q, want %q", said, want)
-				}
-			}
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if last := c.lines[len(c.lines)-1]; !strings.HasPrefix(last, "refused") && !strings.HasPrefix(last, "closed") {
-				t.Error("acknowledged after a fault:", last)
+			for i := range rounds(1, 50) {
+				failDisk(t, harm, 50+i*13, want)
 			}
 		})
+	}
+}
+
+// failDisk harms the disk under eight writers after n acknowledgements. Each
+// must then be refused, none acknowledged, and the log still close.
+func failDisk(t *testing.T, harm func(*sim.Disk), n int, want string) {
+	t.Helper()
+	disk, dir := mount(t)
+	c := startWriter(t, dir, false)
+	defer c.kill()
+	c.waitFor(t, "ack", n)
+	harm(disk)
+	c.waitFor(t, "refused", 8)
+	c.input.Close()
+	c.waitFor(t, "closed", 1)
+	for _, said := range c.said("refused") {
+		if said != want {
+			t.Errorf("refused with %q, want %q", said, want)
+		}
+	}
+	if late := c.said("late"); len(late) > 0 {
+		t.Error("begun after a refusal, and acknowledged:", late)
 	}
 }
