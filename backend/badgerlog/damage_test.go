@@ -217,7 +217,7 @@ func TestCutTailIsReported(t *testing.T) {
 				if ids, ok := cut.read(t); ok {
 					t.Errorf("%s cut at %d of %d: %d events and no report", name, at, len(k[name].bytes), len(ids))
 				}
-				if !closed && rawCount(t, cut.write(t)) < 41 {
+				if !closed && rawCount(t, cut) < 41 {
 					silent++
 				}
 			}
@@ -243,8 +243,10 @@ func TestMissingFileIsReported(t *testing.T) {
 	}
 }
 
-func rawCount(t *testing.T, dir string) uint64 {
+func rawCount(t *testing.T, k kept) uint64 {
 	t.Helper()
+	dir := k.write(t)
+	defer os.RemoveAll(dir)
 	db, err := badger.Open(badger.DefaultOptions(filepath.Join(dir, "log")).WithLogger(nil).WithMemTableSize(memTable).WithValueLogFileSize(16 << 20))
 	if err != nil {
 		return 41

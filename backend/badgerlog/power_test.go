@@ -42,10 +42,20 @@ func writer(dir string, syncOff bool) {
 	fmt.Println("open", l.Count())
 	var wg sync.WaitGroup
 	var out sync.Mutex
-	refused := false
+	refused, orphan := false, make(chan struct{})
+	go func() {
+		// The parent says when to end by closing our input; so does its death.
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		close(orphan)
+	}()
 	for range 8 {
 		wg.Go(func() {
 			for {
+				select {
+				case <-orphan:
+					return
+				default:
+				}
 				out.Lock()
 				late := refused
 				out.Unlock()
@@ -68,8 +78,7 @@ func writer(dir string, syncOff bool) {
 		})
 	}
 	wg.Wait()
-	// The parent says when to close by closing our input.
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	<-orphan
 	fmt.Println("closed", l.Close())
 }
 
@@ -230,17 +239,17 @@ func cutPower(t *testing.T, n int, syncOff bool) (int, error) {
 }
 
 func TestPowerCutLosesNothing(t *testing.T) {
-	for i := range rounds(6, 200) {
+	each(t, rounds(6, 200), func(t *testing.T, i int) {
 		if n, err := cutPower(t, 1+i*97%1500, false); n > 0 || err != nil {
-			t.Errorf("cut %d: %d acknowledged events lost: %v", i, n, err)
+			t.Errorf("%d acknowledged events lost: %v", n, err)
 		}
-	}
+	})
 }
 
 // A killed writer leaves bytes that no sync has seen. Once another has opened
 // the log and shows them, they must outlast a power cut.
 func TestPowerCutAfterAKillTakesNothingThatWasShown(t *testing.T) {
-	for range rounds(2, 100) {
+	each(t, rounds(2, 100), func(t *testing.T, _ int) {
 		disk, dir := mount(t)
 		first := startWriter(t, dir, false)
 		first.waitFor(t, "ack", 40)
@@ -260,6 +269,15 @@ func TestPowerCutAfterAKillTakesNothingThatWasShown(t *testing.T) {
 		if n, err := lost(after, acked); n > 0 || err != nil {
 			t.Errorf("%d of %d events lost: %v", n, len(acked), err)
 		}
+	})
+}
+
+// each runs n rounds as tests of their own: a disk is held in memory, and must
+// go when its round is over.
+func each(t *testing.T, n int, round func(t *testing.T, i int)) {
+	t.Helper()
+	for i := range n {
+		t.Run(fmt.Sprint(i), func(t *testing.T) { round(t, i) })
 	}
 }
 
@@ -284,9 +302,7 @@ func TestFailingDiskStopsAcknowledging(t *testing.T) {
 			want = "read_only resource_exhausted"
 		}
 		t.Run(name, func(t *testing.T) {
-			for i := range rounds(1, 50) {
-				failDisk(t, harm, 50+i*13, want)
-			}
+			each(t, rounds(1, 50), func(t *testing.T, i int) { failDisk(t, harm, 50+i*13, want) })
 		})
 	}
 }
