@@ -1,85 +1,19 @@
-// The real window on a display of its own: keys from outside reach a program,
-// and what it prints is read back from the record, not from the page.
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+// The real window: keys from outside reach a program, and what it prints is
+// read back from the record, not from the page.
+import { spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BIN, PATIENCE, Studio, until } from "./studio";
-
-const PICTURES = resolve(import.meta.dirname, "../test-results");
-/** A picture of a blank window compresses to less than this. */
-const BLANK = 8_000;
-
-/** Starts an X server on a free display and tells its name. */
-function startDisplay(size: string): Promise<{ server: ChildProcess; display: string }> {
-	const server = spawn("Xvfb", ["-displayfd", "1", "-screen", "0", `${size}x24`, "-nolisten", "tcp"]);
-	return new Promise((found, failed) => {
-		server.stdout.on("data", (said: Buffer) => found({ server, display: `:${said.toString().trim()}` }));
-		server.on("error", failed);
-		server.on("exit", (status) => failed(new Error(`Xvfb ended with ${status}`)));
-	});
-}
-
-class Window {
-	private constructor(
-		readonly process: ChildProcess,
-		private readonly server: ChildProcess,
-		private readonly env: NodeJS.ProcessEnv,
-	) {}
-
-	static async open(
-		home: string,
-		theme: string,
-		size = "1280x800",
-		more: NodeJS.ProcessEnv = {},
-	): Promise<Window> {
-		const { server, display } = await startDisplay(size);
-		const env = { ...process.env, DISPLAY: display, GTK_THEME: theme, ...more };
-		const shown = spawn(join(BIN, "atelier-window"), ["--home", home], { env, stdio: "ignore" });
-		const window = new Window(shown, server, env);
-		await until(
-			"the window is there",
-			() => window.xdotool("search", "--name", "^Atelier$"),
-			(ids) => ids !== "",
-		);
-		return window;
-	}
-
-	xdotool(...args: string[]): string {
-		return spawnSync("xdotool", args, { env: this.env, encoding: "utf8", timeout: PATIENCE }).stdout.trim();
-	}
-
-	type(text: string): void {
-		this.xdotool("type", "--delay", "30", text);
-	}
-
-	key(...keys: string[]): void {
-		this.xdotool("key", "--delay", "60", ...keys);
-	}
-
-	/** Takes a picture and returns its size in bytes. */
-	picture(name: string): number {
-		mkdirSync(PICTURES, { recursive: true });
-		const file = join(PICTURES, `${name}.png`);
-		const taken = spawnSync("import", ["-window", "root", file], { env: this.env, encoding: "utf8" });
-		if (taken.status !== 0) throw new Error(`import: ${taken.stderr}`);
-		return statSync(file).size;
-	}
-
-	async close(): Promise<void> {
-		const gone = new Promise((done) => this.process.on("exit", done));
-		this.process.kill("SIGTERM");
-		await gone;
-		this.server.kill("SIGTERM");
-	}
-}
+import { A_BLOCK, PAINT, Window } from "./window";
 
 describe("the window", () => {
 	const studio = new Studio();
 	let window: Window;
 	let program = "";
 	beforeAll(async () => {
-		window = await Window.open(studio.home, "Adwaita:dark");
+		window = await Window.open(studio.home);
 		const list = () => studio.executions().filter((e) => e.state === "running");
 		const running = await until("the first terminal", list, (all) => all.length === 1);
 		program = running[0]?.name ?? "";
@@ -104,14 +38,46 @@ describe("the window", () => {
 			(t) => t.includes(text),
 		);
 
-	test("keys reach the shell without a click", async () => {
+	const painted = (on: Window) =>
+		until(
+			"the screen shows what the program paints",
+			() => on.pixels(),
+			(n) => n > A_BLOCK,
+		);
+
+	test("keys reach the shell without a click, and its colours reach the screen", async () => {
 		await driven(true);
+		expect(window.pixels()).toBe(0);
 		// The answer is computed by the shell: a page that only shows keys has no 42.
-		window.type("echo typed-$((40+2))");
+		window.type(`clear; echo typed-$((40+2)); ${PAINT}`);
 		window.key("Return");
 		await recorded("typed-42");
 		expect(studio.transcript(program)).not.toContain("not found");
-		expect(window.picture("window-dark")).toBeGreaterThan(BLANK);
+		await painted(window);
+		window.picture("window-dark");
+	});
+
+	test("control: typed into a window whose page is static, nothing reaches the shell", async () => {
+		await window.close();
+		await driven(false);
+		const folder = mkdtempSync(join(tmpdir(), "a"));
+		const still = await Window.open(studio.home, { program: await withoutScript(studio, folder) });
+		await until(
+			"the static page",
+			() => still.pixels([1, 2, 3]),
+			(n) => n > A_BLOCK,
+		);
+		still.type("echo typed-$((40+4))");
+		still.key("Return");
+		// What comes after it has arrived when this has.
+		studio.run("send", program, "echo sent-$((40+5))", "--enter");
+		await recorded("sent-45");
+		expect(studio.transcript(program)).not.toContain("40+4");
+		expect(studio.executions().find((e) => e.name === program)?.driver ?? null).toBeNull();
+		await still.close();
+		rmSync(folder, { recursive: true });
+		window = await Window.open(studio.home, { theme: "Adwaita" });
+		await driven(true);
 	});
 
 	test("Ctrl-K, Ctrl-B, Esc and Alt-b reach the program", async () => {
@@ -121,29 +87,49 @@ describe("the window", () => {
 		window.key("ctrl+c");
 	});
 
-	test("closing it ends nothing; opened again it goes on where it was", async () => {
-		await window.close();
-		expect(studio.executions().find((e) => e.name === program)?.state).toBe("running");
-		await driven(false);
-		window = await Window.open(studio.home, "Adwaita");
-		await driven(true);
+	test("closed and opened again it goes on where it was", async () => {
 		window.type("echo again-$((40+3))");
 		window.key("Return");
 		await recorded("again-43");
-		expect(window.picture("window-light")).toBeGreaterThan(BLANK);
+		await painted(window);
+		window.picture("window-light");
 	});
 
-	test.each(["Adwaita:dark", "Adwaita"])("at double size, %s", async (theme) => {
-		const large = await Window.open(studio.home, theme, "2560x1600", { GDK_SCALE: "2" });
-		const name = `window-200-${theme === "Adwaita" ? "light" : "dark"}`;
+	test.each(["Adwaita:dark", "Adwaita"] as const)("at double size, %s", async (theme) => {
+		const large = await Window.open(studio.home, { theme, size: "2560x1600", env: { GDK_SCALE: "2" } });
+		// The block is four times as many pixels when each cell is twice as wide and high.
 		await until(
-			"a picture with something on it",
-			() => large.picture(name),
-			(bytes) => bytes > BLANK * 4,
+			"the block at double size",
+			() => large.pixels(),
+			(n) => n > A_BLOCK * 4,
 		);
+		large.picture(`window-200-${theme === "Adwaita" ? "light" : "dark"}`);
 		await large.close();
 	});
 });
+
+/**
+ * Makes a copy of the window in a folder whose page has no script: its bytes
+ * give way to one that only colours the ground. Returns the copy's path.
+ */
+async function withoutScript(studio: Studio, folder: string): Promise<string> {
+	const address = new URL("/", await studio.serve());
+	const html = await (await fetch(address)).text();
+	const name = /src="(\/assets\/index-[^"]+\.js)"/.exec(html)?.[1] ?? "";
+	const script = Buffer.from(await (await fetch(new URL(name, address))).arrayBuffer());
+	const program = join(folder, "atelier-window");
+	copyFileSync(join(BIN, "atelier-window"), program);
+	const bytes = readFileSync(program);
+	const at = bytes.indexOf(script);
+	if (at < 0) throw new Error(`the window and the core were built with different pages: ${name}`);
+	const still =
+		'document.documentElement.style.background = "rgb(1, 2, 3)";document.body.style.background="none"';
+	bytes.fill(" ", at, at + script.length);
+	bytes.write(still, at);
+	writeFileSync(program, bytes);
+	chmodSync(program, 0o755);
+	return program;
+}
 
 test("without a display it says what to do instead", () => {
 	const env = { ...process.env, DISPLAY: "", WAYLAND_DISPLAY: "" };
