@@ -8,12 +8,13 @@ import { ended, type Fault } from "../domain/types";
 import { Details } from "../feature/details/Details";
 import type { Store } from "../store/store";
 import { type Desk, DeskProvider, ThemeProvider } from "../ui/desk";
-import { FaultNote, IconButton, Waiting } from "../ui/primitives";
+import { FaultNote, IconButton } from "../ui/primitives";
 import { faultOf } from "../wire/faults";
 import { Dock, showPane } from "./Dock";
 import { EndDialog, RenameDialog } from "./dialogs";
 import { Locked } from "./Locked";
 import { keepLayout, restoreLayout } from "./layout";
+import { Offline } from "./Offline";
 import { Palette } from "./Palette";
 import { Sidebar } from "./Sidebar";
 import type { Sync } from "./sync";
@@ -33,12 +34,14 @@ interface AppProps {
 	sync: Sync;
 	/** Where the panes of this page are remembered. */
 	memory: Storage;
+	/** The page comes from the core's own listener, not from the window. */
+	served: boolean;
 }
 
 type Asking = { kind: "rename" | "end"; id: string } | { kind: "palette" } | undefined;
 type Pane = { kind: "terminal"; id: string } | { kind: "history" } | undefined;
 
-export function App({ store, studio, openLink, sync, memory }: AppProps) {
+export function App({ store, studio, openLink, sync, memory, served }: AppProps) {
 	const state = useSyncExternalStore(store.subscribe, store.get);
 	const dock = useRef<DockviewApi | undefined>(undefined);
 	const fresh = useRef(new Set<string>());
@@ -135,12 +138,10 @@ export function App({ store, studio, openLink, sync, memory }: AppProps) {
 						{details ? <Details onClose={() => setDetails(false)} /> : null}
 					</div>
 				</div>
-				{state.connection.phase === "connecting" ? (
-					<div className="toasts">
-						<Waiting what="Waiting for the core…" />
-					</div>
-				) : null}
-				<Toasts faults={faults} onClose={(fault) => setFaults((all) => all.filter((f) => f !== fault))} />
+				<div className="toasts">
+					<Offline served={served} />
+					<Toasts faults={faults} onClose={(fault) => setFaults((all) => all.filter((f) => f !== fault))} />
+				</div>
 				{asking?.kind === "rename" && asked ? <RenameDialog terminal={asked} onClose={close} /> : null}
 				{asking?.kind === "end" && asked ? <EndDialog terminal={asked} onClose={close} /> : null}
 				{asking?.kind === "palette" ? (
@@ -165,20 +166,15 @@ function leave(): void {
 }
 
 function Toasts({ faults, onClose }: { faults: Fault[]; onClose: (fault: Fault) => void }) {
-	if (faults.length === 0) return null;
-	return (
-		<div className="toasts">
-			{faults.map((fault, i) => (
-				// biome-ignore lint/suspicious/noArrayIndexKey: equal faults may stand side by side and hold no state
-				<div className="toast" key={i}>
-					<FaultNote fault={fault} />
-					<IconButton label="Close" onClick={() => onClose(fault)}>
-						<X size={16} strokeWidth={1.5} />
-					</IconButton>
-				</div>
-			))}
+	return faults.map((fault, i) => (
+		// biome-ignore lint/suspicious/noArrayIndexKey: equal faults may stand side by side and hold no state
+		<div className="toast" key={i}>
+			<FaultNote fault={fault} />
+			<IconButton label="Close" onClick={() => onClose(fault)}>
+				<X size={16} strokeWidth={1.5} />
+			</IconButton>
 		</div>
-	);
+	));
 }
 
 function paneOf(id: string | undefined): Pane {

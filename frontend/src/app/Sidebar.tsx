@@ -36,7 +36,7 @@ function Note() {
 	return (
 		<aside className="note" aria-label="First steps">
 			<p>Run anything; closing the window never stops it.</p>
-			<p>
+			<p className="note-keys">
 				<kbd>Ctrl+Shift+P</kbd> does everything.
 			</p>
 			<IconButton label="Close this note" onClick={close}>

@@ -22,7 +22,8 @@ function rankOf(text: string, words: readonly string[]): number | undefined {
 	for (const word of words) {
 		const at = text.indexOf(word);
 		if (at < 0) return undefined;
-		if (at > 0) rank += /[\s/_.-]/.test(text.charAt(at - 1)) ? 1 : 2;
+		if (at > 0) rank += /[\s/_.-]/.test(text.charAt(at - 1)) ? 2 : 4;
+		else if (text.charAt(word.length).trim() !== "") rank += 1; // only begins with it
 	}
 	return rank;
 }

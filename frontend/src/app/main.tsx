@@ -29,10 +29,11 @@ async function begin(): Promise<void> {
 	}
 	const sync = startSync(store, studio, () => session.forget());
 	const openLink = linkOpener(place, session, studio);
-	const memory = place.surface === "window" ? localStorage : sessionStorage;
+	const served = place.surface === "web";
+	const memory = served ? sessionStorage : localStorage;
 	root.render(
 		<ErrorBoundary>
-			<App store={store} studio={studio} openLink={openLink} sync={sync} memory={memory} />
+			<App store={store} studio={studio} openLink={openLink} sync={sync} memory={memory} served={served} />
 		</ErrorBoundary>,
 	);
 }

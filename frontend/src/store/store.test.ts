@@ -112,3 +112,11 @@ test("the chip shows only what is not normal", () => {
 	store.setConnection("offline", 2);
 	expect(selectChip(store.get())?.label).toBe("Offline");
 });
+
+test("a connection that stays broken keeps the moment when it broke", () => {
+	const store = new Store();
+	const fault = { code: "unavailable", reason: "", message: "one", mend: "" };
+	store.setConnection("offline", 5, fault);
+	store.setConnection("offline", 9, { ...fault, message: "two" });
+	expect(store.get().connection).toMatchObject({ since: 5, fault: { message: "two" } });
+});

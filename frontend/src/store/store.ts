@@ -92,7 +92,8 @@ export class Store {
 		// Without a link nothing else can be known: only a new page ends it.
 		if (this.now.connection.phase === "locked") return;
 		if (this.now.connection.phase === phase && this.now.connection.fault?.message === fault?.message) return;
-		this.set({ connection: { phase, since: at, ...(fault ? { fault } : {}) } });
+		const since = this.now.connection.phase === phase ? this.now.connection.since : at;
+		this.set({ connection: { phase, since, ...(fault ? { fault } : {}) } });
 	}
 
 	select(selection: Selection): void {

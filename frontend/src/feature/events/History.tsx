@@ -1,6 +1,6 @@
 // History: what happened, in plain sentences, newest first, as it happens.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useRef, useState } from "react";
+import { memo, useRef, useState } from "react";
 import type { EventRecord } from "../../domain/types";
 import { sentenceOf } from "../../domain/words";
 import { selectHistory, selectWholeHistory } from "../../store/selectors";
@@ -62,7 +62,7 @@ function Rows({ events }: { events: EventRecord[] }) {
 	);
 }
 
-function EventRow({ event, top }: { event: EventRecord; top: number }) {
+const EventRow = memo(({ event, top }: { event: EventRecord; top: number }) => {
 	const desk = useDesk();
 	const selected = useSelect((s) => s.selection?.kind === "event" && s.selection.id === event.id);
 	const open = () => {
@@ -81,7 +81,7 @@ function EventRow({ event, top }: { event: EventRecord; top: number }) {
 			</button>
 		</li>
 	);
-}
+});
 
 function Said({ event }: { event: EventRecord }) {
 	const { before, name, after } = sentenceOf(event);

@@ -1,6 +1,7 @@
 // One terminal in the sidebar: shape, name, how it stands, and what can be done.
 import { Menu } from "@base-ui/react/menu";
 import { MoreHorizontal } from "lucide-react";
+import { memo, useState } from "react";
 import { ended, type Terminal } from "../../domain/types";
 import { groupOf, middleCut, rowWords, shapeOf, stateWords } from "../../domain/words";
 import { useNow } from "../../ui/clock";
@@ -10,10 +11,16 @@ import { StateShape } from "../../ui/StateShape";
 /** Longest name that has room beside the words at the row's end. */
 const NAME = 22;
 
+/** One menu serves all rows; it opens for the terminal whose trigger was used. */
+const menu = Menu.createHandle<string>();
+
 /** `index` is the row's place in the list, `top` where it is drawn. */
-export function Row({ terminal, index, top }: { terminal: Terminal; index: number; top: number }) {
+export const Row = memo(({ terminal, index, top }: { terminal: Terminal; index: number; top: number }) => {
 	const desk = useDesk();
 	const selected = useSelect((s) => s.selection?.kind === "terminal" && s.selection.id === terminal.id);
+	// The trigger is the dearest part of a row: it is made for the rows that somebody comes to.
+	const [near, setNear] = useState(false);
+	const come = () => setNear(true);
 	return (
 		<li
 			className="side-row"
@@ -21,6 +28,8 @@ export function Row({ terminal, index, top }: { terminal: Terminal; index: numbe
 			data-selected={selected}
 			data-group={groupOf(terminal)}
 			style={{ transform: `translateY(${top}px)` }}
+			onPointerEnter={come}
+			onFocus={come}
 		>
 			<button
 				type="button"
@@ -33,48 +42,58 @@ export function Row({ terminal, index, top }: { terminal: Terminal; index: numbe
 				<bdi className="side-name">{middleCut(terminal.name, NAME)}</bdi>
 				<Words terminal={terminal} />
 			</button>
-			<RowMenu terminal={terminal} />
+			{near ? (
+				<Menu.Trigger
+					handle={menu}
+					payload={terminal.id}
+					className="icon-button side-menu"
+					aria-label={`What can be done with ${terminal.name}`}
+				>
+					<MoreHorizontal size={16} strokeWidth={1.5} />
+				</Menu.Trigger>
+			) : null}
 		</li>
 	);
-}
+});
 
 function Words({ terminal }: { terminal: Terminal }) {
 	return <span className="side-words">{rowWords(terminal, useNow())}</span>;
 }
 
-function RowMenu({ terminal }: { terminal: Terminal }) {
+export function RowMenu() {
+	return <Menu.Root handle={menu}>{({ payload }) => <Items id={payload ?? ""} />}</Menu.Root>;
+}
+
+function Items({ id }: { id: string }) {
 	const desk = useDesk();
+	const terminal = useSelect((s) => s.terminals.get(id));
+	if (!terminal) return null;
 	return (
-		<Menu.Root>
-			<Menu.Trigger className="icon-button side-menu" aria-label={`What can be done with ${terminal.name}`}>
-				<MoreHorizontal size={16} strokeWidth={1.5} />
-			</Menu.Trigger>
-			<Menu.Portal>
-				<Menu.Positioner className="menu-place" sideOffset={4} align="start">
-					<Menu.Popup className="menu">
-						<Menu.Item className="menu-item" onClick={() => desk.openTerminal(terminal.id)}>
-							Open
+		<Menu.Portal>
+			<Menu.Positioner className="menu-place" sideOffset={4} align="start">
+				<Menu.Popup className="menu">
+					<Menu.Item className="menu-item" onClick={() => desk.openTerminal(id)}>
+						Open
+					</Menu.Item>
+					<Menu.Item className="menu-item" onClick={() => desk.askRename(id)}>
+						Rename<kbd>F2</kbd>
+					</Menu.Item>
+					<Menu.Item
+						className="menu-item"
+						onClick={() => {
+							desk.store.select({ kind: "terminal", id });
+							desk.showDetails();
+						}}
+					>
+						Details<kbd>Alt+Enter</kbd>
+					</Menu.Item>
+					{ended(terminal) ? null : (
+						<Menu.Item className="menu-item menu-danger" onClick={() => desk.askEnd(id)}>
+							End program…
 						</Menu.Item>
-						<Menu.Item className="menu-item" onClick={() => desk.askRename(terminal.id)}>
-							Rename<kbd>F2</kbd>
-						</Menu.Item>
-						<Menu.Item
-							className="menu-item"
-							onClick={() => {
-								desk.store.select({ kind: "terminal", id: terminal.id });
-								desk.showDetails();
-							}}
-						>
-							Details<kbd>Alt+Enter</kbd>
-						</Menu.Item>
-						{ended(terminal) ? null : (
-							<Menu.Item className="menu-item menu-danger" onClick={() => desk.askEnd(terminal.id)}>
-								End program…
-							</Menu.Item>
-						)}
-					</Menu.Popup>
-				</Menu.Positioner>
-			</Menu.Portal>
-		</Menu.Root>
+					)}
+				</Menu.Popup>
+			</Menu.Positioner>
+		</Menu.Portal>
 	);
 }

@@ -8,7 +8,7 @@ import type { Group } from "../../domain/words";
 import { selectGroups, type TerminalGroup } from "../../store/selectors";
 import { useDesk, useSelect } from "../../ui/desk";
 import { Button, IconButton, Waiting } from "../../ui/primitives";
-import { Row } from "./Row";
+import { Row, RowMenu } from "./Row";
 import "./terminals.css";
 
 /** Height of a row: --row. */
@@ -33,6 +33,7 @@ export function TerminalList() {
 				</IconButton>
 			</header>
 			{groups.length > 0 ? <Rows groups={groups} /> : null}
+			<RowMenu />
 			{listed ? null : <Waiting what="Waiting for the list of terminals…" />}
 			{listed && groups.length === 0 ? (
 				<div className="side-empty">
@@ -73,7 +74,7 @@ function Rows({ groups }: { groups: TerminalGroup[] }) {
 	// biome-ignore lint/correctness/useExhaustiveDependencies: only a new selection moves the list
 	useEffect(() => {
 		if (selected >= 0) rows.scrollToIndex(selected, { align: "auto" });
-	}, [selection]);
+	}, [selection, selected >= 0]);
 
 	const walk = (e: KeyboardEvent<HTMLDivElement>) => {
 		const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
