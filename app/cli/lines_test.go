@@ -25,7 +25,7 @@ func TestTextIsWhatAPersonSaw(t *testing.T) {
 		"a progress bar":           {" 10%\r 50%\r100%\r\n", "100%\n"},
 		"a shorter one":            {"working\rdone\x1b[K\r\n", "done\n"},
 		"what is not overwritten":  {"12345\rab\r\n", "ab345\n"},
-		"backspaces":               {"mkae\b\b\bake\r\n", "make\n"},
+		"backspaces":               {"mxxx\b\b\bake\r\n", "make\n"},
 		"erasing as the kernel":    {"abc\b \b\b \bd\r\n", "ad\n"},
 		"colours":                  {"\x1b[1;31mred\x1b[0m\r\n", "red\n"},
 		"a title":                  {"\x1b]0;title\aprompt\r\n", "prompt\n"},

@@ -129,7 +129,7 @@ func each[Q, A any](ctx context.Context, call stream[Q, A], q *connect.Request[Q
 	if err != nil {
 		return apiclient.Fault(err)
 	}
-	defer answers.Close()
+	defer func() { _ = answers.Close() }() // what ends it has been told
 	for answers.Receive() {
 		// Every message of the API is one; the type parameter cannot say so.
 		if err := one(any(answers.Msg()).(proto.Message)); err != nil {
