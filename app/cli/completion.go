@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
 )
@@ -20,6 +21,9 @@ func (p *program) completionCommand() *cobra.Command {
 			root := cmd.Root()
 			switch args[0] {
 			case "bash":
+				if _, err := io.WriteString(p.stdout, bashWords); err != nil {
+					return err
+				}
 				return root.GenBashCompletionV2(p.stdout, true)
 			case "zsh":
 				return root.GenZshCompletion(p.stdout)
@@ -31,6 +35,19 @@ func (p *program) completionCommand() *cobra.Command {
 	}
 	return cmd
 }
+
+// bashWords stands in for what cobra's script takes from the package
+// bash-completion, where that is not installed.
+const bashWords = `if ! declare -F _get_comp_words_by_ref >/dev/null; then
+    _get_comp_words_by_ref() {
+        cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+        words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+    }
+fi
+if ! declare -F __ltrim_colon_completions >/dev/null; then
+    __ltrim_colon_completions() { :; }
+fi
+`
 
 // completeExecution completes the first argument with the names of terminals. It
 // starts no core: a TAB changes nothing.

@@ -242,7 +242,7 @@ func (a *attachment) greeted(ctx context.Context, w attach.Welcome) {
 
 // turned is a change of who has the keyboard.
 func (a *attachment) turned(t attach.Turn) {
-	mine, before := t.Driving, a.driver
+	mine, before, lost := t.Driving, a.driver, a.drives
 	a.drives, a.epoch, a.driver = mine, t.Epoch, t.Driver
 	switch {
 	case mine:
@@ -251,7 +251,7 @@ func (a *attachment) turned(t attach.Turn) {
 		a.flush()
 	case t.Driver != "":
 		a.typing.drop()
-		if before != t.Driver {
+		if before != t.Driver || lost {
 			a.told = false
 			if a.tty && !a.observe {
 				a.tellOnce(t.Driver + " has the keyboard" + a.offer())
