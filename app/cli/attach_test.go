@@ -247,7 +247,7 @@ func TestAPersonSeesPlainWordsOnATerminal(t *testing.T) {
 	w.run(t, "run", "--detach", "--name", "desk", "--", "cat")
 	p := w.sit(t, "atelier", "ps")
 	p.sees(`NAME +STATUS +KEYBOARD +WATCHING +OUTPUT +STARTED +COMMAND`)
-	p.sees(`desk +running +- +-`)
+	p.sees(`desk +(starting|running) +- +-`)
 	doc := w.sit(t, "atelier", "ps", "--json")
 	doc.sees(`"executions": \[\r\n`) // over several lines for a person's eyes
 	bad := w.sit(t, "atelier", "attach", "nobody")

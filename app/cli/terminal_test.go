@@ -120,6 +120,11 @@ func (p *person) status() int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
+		// The kernel may hang up twice, the second time after our own answer: a
+		// shell says the same of both.
+		if w := p.cmd.ProcessState.Sys().(syscall.WaitStatus); w.Signaled() {
+			return exitSignal + int(w.Signal())
+		}
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(patience):
 		p.t.Fatalf("it does not end; the screen: %q", p.screen())
