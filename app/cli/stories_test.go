@@ -80,7 +80,11 @@ func (w *world) end(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, lock := range homes {
+	deeper, err := filepath.Glob(filepath.Join(w.root, "*", "*", "data", "lock")) // those that a guide has made
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lock := range append(homes, deeper...) {
 		w.endHome(filepath.Dir(filepath.Dir(lock)))
 	}
 	for over := time.Now().Add(patience); ; time.Sleep(pollEvery) {
@@ -131,7 +135,9 @@ func (w *world) command(name string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Env = slices.Clone(w.env)
-	cmd.Dir = filepath.Join(w.root, "user")
+	if w.root != "" {
+		cmd.Dir = filepath.Join(w.root, "user")
+	}
 	return cmd
 }
 
@@ -167,7 +173,7 @@ func TestStories(t *testing.T) {
 			return false, fmt.Errorf("there is no condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "until": until, "json": isJSON, "lines": areLines, "refused": refused, "post": post, "get": get,
+			"status": status, "until": until, "json": isJSON, "lines": areLines, "refused": refused, "post": post, "fetch": fetch,
 			"listen": listen, "lock": lock,
 		},
 		Deadline: time.Now().Add(2 * patience),
@@ -337,11 +343,16 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 	tell(ts, call(args[0], file, opened.Session), args[2])
 }
 
-// get URL STATUS: the address answers with this status.
-func get(ts *testscript.TestScript, neg bool, args []string) {
-	answer, err := http.Get(args[0])
+// fetch FILE PATH STATUS: what is served at the address in a file answers with
+// this status.
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	address, _, found := strings.Cut(ts.ReadFile(args[0]), "/#k=")
+	if neg || !found {
+		ts.Fatalf("there is no address in %s", args[0])
+	}
+	answer, err := http.Get(address + args[1])
 	ts.Check(err)
-	tell(ts, answer, args[1])
+	tell(ts, answer, args[2])
 }
 
 func tell(ts *testscript.TestScript, answer *http.Response, status string) {
