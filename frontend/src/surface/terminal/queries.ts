@@ -15,12 +15,36 @@ const CSI_QUERIES = [
 	{ prefix: "?", final: "u" },
 	{ final: "t" },
 ];
+/** Asked to report the focus, the terminal tells at once how it is now. */
+const FOCUS_REPORTS = 1004;
+const FOCUS = new Set(["\x1b[I", "\x1b[O"]);
 const COLOUR_QUERIES = [4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 52];
 
-/** Lets the terminal answer queries only while mayAnswer says so. */
-export function gateQueries(term: Terminal, mayAnswer: () => boolean): IDisposable[] {
+/**
+ * Lets the terminal answer queries only while mayAnswer says so, and passes on
+ * what is typed and what is answered.
+ */
+export function gateQueries(
+	term: Terminal,
+	mayAnswer: () => boolean,
+	typed: (text: string) => void,
+): IDisposable[] {
 	const swallow = () => !mayAnswer();
+	// The mode has to be set, but the report it brings is the answer to old output.
+	let mute = false;
+	const reportsFocus = (params: (number | number[])[]) => {
+		if (mayAnswer() || !params.includes(FOCUS_REPORTS)) return false;
+		mute = true;
+		queueMicrotask(() => {
+			mute = false;
+		});
+		return false;
+	};
 	return [
+		term.onData((text) => {
+			if (!mute || !FOCUS.has(text)) typed(text);
+		}),
+		term.parser.registerCsiHandler({ prefix: "?", final: "h" }, reportsFocus),
 		...CSI_QUERIES.map((id) => term.parser.registerCsiHandler(id, swallow)),
 		term.parser.registerDcsHandler({ intermediates: "$", final: "q" }, swallow),
 		term.parser.registerDcsHandler({ intermediates: "+", final: "q" }, swallow),

@@ -65,8 +65,8 @@ export class Screen {
 		this.term.loadAddon(this.fit);
 		this.term.loadAddon(new Unicode11Addon());
 		this.term.unicode.activeVersion = "11";
-		gateQueries(this.term, () => this.driving && !this.old);
-		this.term.onData((text) => events.typed(utf8.encode(text)));
+		const mayAnswer = () => this.driving && !this.old;
+		gateQueries(this.term, mayAnswer, (text) => events.typed(utf8.encode(text)));
 		this.term.onBinary((text) => events.typed(Uint8Array.from(text, (c) => c.charCodeAt(0))));
 		this.term.attachCustomKeyEventHandler((e) => !belongsToStudio(e));
 		this.term.open(host);
