@@ -38,7 +38,6 @@ func (w *world) eventually(t *testing.T, text string, args ...string) {
 }
 
 func TestAPersonDetachesAndComesBack(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.shell(t, "desk")
 	p := w.sit(t, "atelier", "attach", "desk")
@@ -71,7 +70,6 @@ func TestAPersonDetachesAndComesBack(t *testing.T) {
 
 // Every key but the prefix and its letters goes to the program.
 func TestTheProgramGetsItsKeys(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.run(t, "run", "--detach", "--name", "raw", "--", "sh", "-c", "stty raw -echo; echo ready; exec od -An -tx1 -v -w1")
 	w.eventually(t, "ready", "transcript", "raw")
@@ -86,7 +84,6 @@ func TestTheProgramGetsItsKeys(t *testing.T) {
 }
 
 func TestAnotherPrefix(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.shell(t, "desk")
 	p := w.sitWith(t, []string{"ATELIER_PREFIX_KEY=ctrl-a"}, "atelier", "attach", "desk")
@@ -106,7 +103,6 @@ func TestAnotherPrefix(t *testing.T) {
 }
 
 func TestWhoWatchesTypesNothing(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.shell(t, "desk")
 	driver := w.sit(t, "atelier", "attach", "desk")
@@ -143,7 +139,6 @@ func TestWhoWatchesTypesNothing(t *testing.T) {
 // Old questions are not asked again; a program that this command started is
 // answered by this terminal.
 func TestOldQuestionsAreNotAskedAgain(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	p := w.sit(t, "atelier", "run", "--name", "asker", "--", "sh", "-c",
 		`stty raw -echo; printf 'where?\033[6n\033]52;c;aGk=\007'; head -c 6 | od -An -c; stty -raw; read x`)
@@ -166,7 +161,6 @@ func TestOldQuestionsAreNotAskedAgain(t *testing.T) {
 }
 
 func TestTheProgramHasTheSizeOfTheWindow(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	p := w.sit(t, "atelier", "run", "--name", "sized", "--", "bash", "--norc", "--noprofile", "-c",
 		`trap 'stty size' WINCH; stty size; while :; do sleep 0.02; done`)
@@ -186,7 +180,6 @@ func TestTheProgramHasTheSizeOfTheWindow(t *testing.T) {
 // A program of the whole screen is drawn anew for who comes back, and leaves
 // nothing switched on behind.
 func TestAFullScreenIsLeftBehindClean(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.run(t, "run", "--detach", "--name", "full", "--", "bash", "--norc", "--noprofile", "-c",
 		`printf '\033[?1049h\033[?25l\033[?1000h'; trap 'echo drawn' WINCH; echo drawn; while :; do sleep 0.02; done`)
@@ -210,7 +203,6 @@ func (w *world) corePID(t *testing.T) int {
 
 // The core is not on the way of keys and output: it may die.
 func TestTheCoreDiesUnderAPerson(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.shell(t, "desk")
 	p := w.sit(t, "atelier", "attach", "desk")
@@ -239,7 +231,6 @@ func TestTheCoreDiesUnderAPerson(t *testing.T) {
 // Closing the window hangs up: the program goes on, and the end of run is that
 // of any program that is hung up.
 func TestAClosedWindowLeavesTheProgram(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	p := w.sit(t, "atelier", "run", "--name", "alone", "--", "sh", "-c", "echo ready; exec cat")
 	p.sees("ready")
@@ -252,7 +243,6 @@ func TestAClosedWindowLeavesTheProgram(t *testing.T) {
 }
 
 func TestAPersonSeesPlainWordsOnATerminal(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.run(t, "run", "--detach", "--name", "desk", "--", "cat")
 	p := w.sit(t, "atelier", "ps")
@@ -303,7 +293,6 @@ func TestShellsCompleteNames(t *testing.T) {
 }
 
 func TestPagesNameEveryCommand(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	folder := t.TempDir()
 	w.run(t, "man", folder)

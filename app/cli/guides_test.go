@@ -165,7 +165,6 @@ func TestHands(t *testing.T) {
 }
 
 func TestTheManualDoesWhatItSays(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.follow(t, "../../docs/manual.md")
 }
@@ -173,7 +172,6 @@ func TestTheManualDoesWhatItSays(t *testing.T) {
 // The five minutes of the README, as written; and what they promise: no tick is
 // missing and none is there twice, although the core was killed.
 func TestTheReadmeDoesWhatItSays(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	if err := os.Mkdir(filepath.Join(w.root, "user", "build"), 0o700); err != nil {
 		t.Fatal(err)
