@@ -23,7 +23,8 @@ type person struct {
 
 	mu     sync.Mutex
 	seen   strings.Builder
-	looked int // where the last look ended
+	looked int           // where the last look ended
+	blind  chan struct{} // closed when nothing more will be shown
 	ended  chan error
 }
 
@@ -39,7 +40,7 @@ func (w *world) sitWith(t testing.TB, environment []string, name string, args ..
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{t: t, terminal: terminal, program: program, cmd: w.command(name, args...), ended: make(chan error, 1)}
+	p := &person{t: t, terminal: terminal, program: program, cmd: w.command(name, args...), blind: make(chan struct{}), ended: make(chan error, 1)}
 	p.size(80, 24)
 	p.cmd.Env = append(p.cmd.Env, environment...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = program, program, program
@@ -48,12 +49,18 @@ func (w *world) sitWith(t testing.TB, environment []string, name string, args ..
 		t.Fatal(err)
 	}
 	go p.look()
-	go func() { p.ended <- p.cmd.Wait() }()
+	go func() {
+		err := p.cmd.Wait()
+		program.Close()
+		<-p.blind
+		p.ended <- err
+	}()
 	t.Cleanup(p.leave)
 	return p
 }
 
 func (p *person) look() {
+	defer close(p.blind)
 	piece := make([]byte, 4096)
 	for {
 		n, err := p.terminal.Read(piece)
@@ -115,7 +122,7 @@ func (p *person) sees(pattern string) []string {
 	}
 }
 
-// status waits for the program's end.
+// status waits for the program's end, and until all that it showed was seen.
 func (p *person) status() int {
 	p.t.Helper()
 	select {
