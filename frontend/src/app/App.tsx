@@ -56,6 +56,8 @@ export function App({ store, studio, openLink, sync, memory, served }: AppProps)
 		const openTerminal = (id: string) => {
 			if (dock.current) showPane(dock.current, { terminal: id });
 			store.select({ kind: "terminal", id });
+			// A pane that was open already is entered like one that opens.
+			requestAnimationFrame(enter);
 		};
 		const report = (error: unknown) => {
 			setFaults((before) => [...before, faultOf(error)].slice(-MOST_TOASTS));
@@ -156,6 +158,11 @@ export function App({ store, studio, openLink, sync, memory, served }: AppProps)
 			</DeskProvider>
 		</ThemeProvider>
 	);
+}
+
+/** Gives the keyboard to the terminal in front. */
+function enter(): void {
+	document.querySelector<HTMLElement>('[data-active="true"] .xterm-helper-textarea')?.focus();
 }
 
 /** Leaves the terminal for its row in the sidebar, or for nothing at all. */

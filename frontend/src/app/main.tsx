@@ -38,4 +38,8 @@ async function begin(): Promise<void> {
 	);
 }
 
+// What was let go of when the page was left is not taken up again piece by piece.
+window.addEventListener("pageshow", (shown) => {
+	if (shown.persisted) location.reload();
+});
 void begin();

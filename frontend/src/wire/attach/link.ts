@@ -60,8 +60,12 @@ export class AttachLink implements Link {
 		private readonly carrier: Carrier,
 		private readonly events: LinkEvents,
 	) {
+		globalThis.addEventListener?.("pagehide", this.leave);
 		void this.connect();
 	}
+
+	// A page that is loaded again finds the keyboard free: its word still goes out.
+	private readonly leave = () => this.close();
 
 	input(bytes: Uint8Array): void {
 		if (this.over || this.state.phase === "ended") return;
@@ -104,6 +108,7 @@ export class AttachLink implements Link {
 	close(): void {
 		if (this.over) return;
 		this.over = true;
+		globalThis.removeEventListener?.("pagehide", this.leave);
 		clearTimeout(this.timer);
 		if (this.state.driving) this.handBack().catch(() => undefined); // it may be gone: nothing is lost
 		this.connection?.close();
