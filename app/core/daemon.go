@@ -128,8 +128,12 @@ func (d *daemon) tellOpened(r badgerlog.Report) {
 	if r.AnchorTorn {
 		d.say("warn", "one slot of the anchor was unreadable, as after a power cut; it was written anew")
 	}
-	if r.Completed > 0 || r.Sealed > 0 {
-		d.say("info", fmt.Sprintf("the last end left %d events to complete and %d to seal; it is done", r.Completed, r.Sealed))
+	if r.Completed+r.CompletedSeals+r.Sealed > 0 {
+		d.say("info", fmt.Sprintf("the last end left %d events and %d seals to complete, and %d events to seal; it is done",
+			r.Completed, r.CompletedSeals, r.Sealed))
+	}
+	if r.ValuesCut > 0 {
+		d.say("warn", fmt.Sprintf("%d bytes of what sessions had seen were unreadable, as after a power cut, and are gone", r.ValuesCut))
 	}
 }
 

@@ -109,6 +109,9 @@ func (a auditor) AuditLog(ctx context.Context, progress func(events, seals uint6
 	if a.opened.AnchorTorn {
 		wrong = append(wrong, problem("anchor_slot", "one slot of the anchor was unreadable; it has been written anew"))
 	}
+	if a.opened.ValuesCut > 0 {
+		wrong = append(wrong, problem("values", "the end of what sessions had seen was unreadable and is gone"))
+	}
 	for _, f := range r.Findings {
 		wrong = append(wrong, problem(f.Code, f.Where+": "+f.What))
 	}

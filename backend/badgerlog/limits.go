@@ -20,7 +20,8 @@ const (
 	// each round runs all that can run, so two see those just answered.
 	settleRounds = 4
 	// replayPart is how many events one goroutine reads at Open: a few megabytes
-	// of the usual size. replayAhead bounds the parts read ahead.
+	// of the usual size. replayAhead bounds the parts
+	// read ahead, and the tables that are checked at once.
 	replayPart  = 2048
 	replayAhead = 4
 	// folderTick is longer than the tick of any file system's clock: two changes
@@ -38,8 +39,6 @@ const (
 	// reserve is the free space below which the log becomes read-only: Badger
 	// writes through mapped files, and a full disk would kill the process.
 	reserve = 64 << 20
-	// tableEnd is what is first read of a table's end: its index is rarely larger.
-	tableEnd = 64 << 10
 	// roomTrust is how long a look at the free space counts: what this log can
 	// write meanwhile is a small part of reserve.
 	roomTrust = 10 * time.Millisecond

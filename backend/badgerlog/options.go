@@ -45,6 +45,8 @@ type Report struct {
 	// Completed counts events of the newest group that the store lacked and
 	// the anchor gave back. They were durable there.
 	Completed int
+	// CompletedSeals counts the seals of that group, likewise.
+	CompletedSeals int
 	// AnchorTorn is true when one slot of the anchor was unreadable, as after a
 	// power cut in the middle of a write, and was written anew.
 	AnchorTorn bool

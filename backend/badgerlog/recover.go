@@ -28,6 +28,7 @@ func (l *Log) recover(last point, blank bool, report *Report) error {
 			return openFault(err)
 		}
 		report.Completed = int(last.Events - last.EventsBefore)
+		report.CompletedSeals = int(last.Seals - last.SealsBefore)
 	}
 	found, err := l.measure()
 	if err != nil {

@@ -7,19 +7,23 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/fb"
 	"github.com/dgraph-io/badger/v4/pb"
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
 	"google.golang.org/protobuf/proto"
 )
 
-// checkTables verifies the index of every table that the manifest names before
-// Badger opens it: Badger panics in a goroutine of its own on a damaged one,
-// which nobody can catch. Blocks it verifies itself, whenever it reads one;
-// what the manifest does not name is half made, and it removes it.
+// checkTables verifies every table that the manifest names, index and blocks,
+// before Badger opens it: on some damage Badger panics in a goroutine of its
+// own, at Open or when it compacts, which nobody can catch. What the manifest
+// does not name is half made, and Badger removes it.
 func checkTables(opt badger.Options) error {
 	file, err := os.Open(filepath.Join(opt.Dir, badger.ManifestFilename))
 	if errors.Is(err, os.ErrNotExist) {
@@ -33,50 +37,67 @@ func checkTables(opt badger.Options) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range slices.Sorted(maps.Keys(manifest.Tables)) {
-		path := table.NewFilename(id, opt.Dir)
-		if err := checkTable(path); err != nil {
-			return fmt.Errorf("table %s: %w", filepath.Base(path), err)
+	tables := slices.Sorted(maps.Keys(manifest.Tables))
+	wrong := make([]error, len(tables))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), replayAhead) {
+		all.Go(func() {
+			for n := next.Add(1) - 1; n < int64(len(tables)); n = next.Add(1) - 1 {
+				path := table.NewFilename(tables[n], opt.Dir)
+				if err := checkTable(path); err != nil {
+					wrong[n] = fmt.Errorf("table %s: %w", filepath.Base(path), err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(wrong...)
+}
+
+var errCut = errors.New("it is cut")
+
+// checkTable reads blocks, then the index that names them, its length 4, its
+// checksum, that one's length 4.
+func checkTable(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	sum, rest, ok := lastSized(b)
+	if !ok {
+		return errCut
+	}
+	raw, blocks, ok := lastSized(rest)
+	if !ok || len(raw) == 0 { // zeros are an index of no bytes, soundly summed
+		return errCut
+	}
+	if err := verify(raw, sum); err != nil {
+		return err
+	}
+	index := fb.GetRootAsTableIndex(raw, 0)
+	for n := range index.OffsetsLength() {
+		var at fb.BlockOffset
+		if !index.Offsets(&at, n) || uint64(at.Offset())+uint64(at.Len()) > uint64(len(blocks)) {
+			return errCut
+		}
+		if err := checkBlock(blocks[at.Offset():][:at.Len()]); err != nil {
+			return fmt.Errorf("block %d: %w", n, err)
 		}
 	}
 	return nil
 }
 
-// checkTable reads no more of a table than its end.
-func checkTable(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	for size := int64(tableEnd); ; size *= 8 {
-		size = min(size, info.Size())
-		b := make([]byte, size)
-		if _, err := file.ReadAt(b, info.Size()-size); err != nil {
-			return err
-		}
-		if err := checkIndex(b); !errors.Is(err, errCut) || size == info.Size() {
-			return err
-		}
-	}
-}
-
-var errCut = errors.New("it is cut")
-
-// checkIndex reads a table's end: index, its length 4, checksum, its length 4.
-func checkIndex(b []byte) error {
-	sum, rest, ok := lastSized(b)
+// checkBlock reads a block: entries and their index, checksum, its length 4.
+func checkBlock(b []byte) error {
+	sum, content, ok := lastSized(b)
 	if !ok {
 		return errCut
 	}
-	index, _, ok := lastSized(rest)
-	if !ok || len(index) == 0 { // zeros are an index of no bytes, soundly summed
-		return errCut
-	}
+	return verify(content, sum)
+}
+
+func verify(content, sum []byte) error {
 	var want pb.Checksum
 	if err := proto.Unmarshal(sum, &want); err != nil {
 		return err
@@ -84,7 +105,7 @@ func checkIndex(b []byte) error {
 	if want.Algo != pb.Checksum_CRC32C && want.Algo != pb.Checksum_XXHash64 {
 		return errors.New("its checksum is of an unknown kind")
 	}
-	return y.VerifyChecksum(index, &want)
+	return y.VerifyChecksum(content, &want)
 }
 
 func lastSized(b []byte) (last, rest []byte, ok bool) {
