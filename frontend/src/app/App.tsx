@@ -10,7 +10,7 @@ import type { Store } from "../store/store";
 import { type Desk, DeskProvider, ThemeProvider } from "../ui/desk";
 import { FaultNote, IconButton } from "../ui/primitives";
 import { faultOf } from "../wire/faults";
-import { Dock, showPane } from "./Dock";
+import { Dock, moveRight, showPane } from "./Dock";
 import { EndDialog, RenameDialog } from "./dialogs";
 import { Locked } from "./Locked";
 import { keepLayout, restoreLayout } from "./layout";
@@ -92,6 +92,7 @@ export function App({ store, studio, openLink, sync, memory, served }: AppProps)
 				const id = change.panel?.id;
 				setPane(paneOf(id));
 				if (id?.startsWith("terminal:")) store.select({ kind: "terminal", id: id.slice("terminal:".length) });
+				else if (store.get().selection?.kind === "terminal") store.select(undefined);
 			});
 		},
 		[store],
@@ -123,7 +124,7 @@ export function App({ store, studio, openLink, sync, memory, served }: AppProps)
 	return (
 		<ThemeProvider value={theme}>
 			<DeskProvider value={desk}>
-				<div className="shell">
+				<div className="shell" data-sidebar={sidebar}>
 					<TopBar
 						place={place}
 						sidebar={sidebar}
@@ -153,6 +154,7 @@ export function App({ store, studio, openLink, sync, memory, served }: AppProps)
 						onTheme={choose}
 						onSidebar={() => setSidebar((shown) => !shown)}
 						onCloseTab={() => dock.current?.activePanel?.api.close()}
+						onMoveRight={() => dock.current && moveRight(dock.current)}
 					/>
 				) : null}
 			</DeskProvider>

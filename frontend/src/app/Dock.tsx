@@ -94,3 +94,9 @@ export function showPane(dock: DockviewApi, pane: { terminal: string } | "histor
 			: { id, component: "terminal", title: "Terminal", params: pane },
 	);
 }
+
+/** Moves the open tab into a pane of its own; one that is alone stays. */
+export function moveRight(dock: DockviewApi): void {
+	const panel = dock.activePanel;
+	if (panel && panel.group.panels.length > 1) panel.api.moveTo({ group: panel.group, position: "right" });
+}

@@ -14,6 +14,8 @@ interface PaletteProps {
 	onTheme: (choice: ThemeChoice) => void;
 	onSidebar: () => void;
 	onCloseTab: () => void;
+	/** Moves the open tab into a pane of its own, to the right. */
+	onMoveRight: () => void;
 	/** The terminal that is selected, if one is. */
 	current: string | undefined;
 }
@@ -93,6 +95,7 @@ function useActions(p: PaletteProps): Action[] {
 		...(here ? [{ label: `Rename ${about}`, act: () => desk.askRename(here.id), keys: "F2" }] : []),
 		...(here && !ended(here) ? [{ label: `End ${about}…`, act: () => desk.askEnd(here.id) }] : []),
 		{ label: "Close this tab (the program goes on)", act: p.onCloseTab },
+		{ label: "Move this tab to the right", act: p.onMoveRight },
 		{ label: "Show History", act: desk.openHistory },
 		{ label: "Show Details", act: desk.showDetails, keys: "Alt+Enter" },
 		{ label: "Show or hide the sidebar", act: p.onSidebar, keys: "Ctrl+B" },

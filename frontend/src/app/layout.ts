@@ -17,7 +17,7 @@ export function keepLayout(dock: DockviewApi, memory: Storage): void {
 	});
 }
 
-/** Opens the remembered panes whose terminals are known; false when there are none. */
+/** Opens the remembered panes whose terminals are known; false when no terminal is among them. */
 export function restoreLayout(dock: DockviewApi, memory: Storage, known: (id: string) => boolean): boolean {
 	const kept = read(memory);
 	if (!kept) return false;
@@ -29,10 +29,14 @@ export function restoreLayout(dock: DockviewApi, memory: Storage, known: (id: st
 		return false;
 	}
 	for (const panel of [...dock.panels]) {
-		const terminal = panel.id.startsWith("terminal:") ? panel.id.slice("terminal:".length) : undefined;
+		const terminal = terminalOf(panel.id);
 		if (terminal !== undefined && !known(terminal)) dock.removePanel(panel);
 	}
-	return dock.panels.length > 0;
+	return dock.panels.some((panel) => terminalOf(panel.id) !== undefined);
+}
+
+function terminalOf(panel: string): string | undefined {
+	return panel.startsWith("terminal:") ? panel.slice("terminal:".length) : undefined;
 }
 
 function read(memory: Storage): SerializedDockview | undefined {

@@ -167,9 +167,9 @@ const NAME_IN_SENTENCE = 40;
 export function sentenceOf(e: EventRecord): Sentence {
 	const said = e.summary || `${e.actorName || "Somebody"} did something this page does not know`;
 	const at = wholeWord(said, e.subject);
-	if (at < 0) return { before: capital(said, e), name: "", after: "" };
+	if (at < 0) return { before: capital(said), name: "", after: "" };
 	return {
-		before: capital(said.slice(0, at), e),
+		before: capital(said.slice(0, at)),
 		name: middleCut(e.subject, NAME_IN_SENTENCE),
 		after: said.slice(at + e.subject.length),
 	};
@@ -185,11 +185,11 @@ function wholeWord(text: string, name: string): number {
 	return -1;
 }
 
-// Who does something is written as that name is written.
-function capital(text: string, e: EventRecord): string {
-	return e.actorName !== "" && text.startsWith(e.actorName)
-		? text
-		: text.charAt(0).toUpperCase() + text.slice(1);
+const OPENERS = new Set(["the", "a", "nobody", "someone", "something"]);
+
+// A name that begins a sentence is written as it is written.
+function capital(text: string): string {
+	return OPENERS.has(text.split(" ", 1)[0] ?? "") ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
 /** The state shape that an event is marked with; undefined when it tells no state. */

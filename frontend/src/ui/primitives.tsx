@@ -64,7 +64,8 @@ export function Dialog({ title, onClose, children, kind = "plain" }: DialogProps
 	useEffect(() => {
 		const before = document.activeElement;
 		ref.current?.showModal();
-		ref.current?.querySelector("input")?.focus();
+		// Without a field nothing is chosen beforehand: Enter must not answer a question.
+		(ref.current?.querySelector("input") ?? ref.current)?.focus();
 		return () => {
 			if (before instanceof HTMLElement) before.focus();
 		};
@@ -73,6 +74,7 @@ export function Dialog({ title, onClose, children, kind = "plain" }: DialogProps
 		<dialog
 			ref={ref}
 			className={`dialog dialog-${kind}`}
+			tabIndex={-1}
 			aria-label={title}
 			onClose={onClose}
 			onCancel={onClose}

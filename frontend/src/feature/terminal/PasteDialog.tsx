@@ -1,5 +1,6 @@
 // A paste of several lines into a program that would run each as it comes:
 // the lines are shown first.
+import { visible } from "../../domain/visible";
 import { Button, Dialog } from "../../ui/primitives";
 
 /** Lines shown; more are counted. */
@@ -20,12 +21,5 @@ export function PasteDialog(props: { text: string; onPaste: () => void; onClose:
 				</Button>
 			</div>
 		</Dialog>
-	);
-}
-
-/** Control characters as pictures: what is pasted is what is seen. */
-function visible(line: string): string {
-	return line.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) =>
-		c === "\u007f" ? "\u2421" : String.fromCodePoint(0x2400 + c.charCodeAt(0)),
 	);
 }
