@@ -34,7 +34,7 @@ var measures = []measure{
 	{"echo", "one keystroke to the program and back", measureEcho},
 	{"busy", "20 executions at once, everything recorded", measureBusy},
 	{"ps", "the list of executions, as a command", measurePS},
-	{"window", "from start to the first picture of the page", measureWindow},
+	{"window", "from start to the first picture with a terminal in it", measureWindow},
 	{"idle", "a core with nothing to do, and one shim", measureIdle},
 	{"durable", "one event made durable, and 64 writers at once", measureDurable},
 }
