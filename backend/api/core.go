@@ -49,7 +49,7 @@ func (s core) Doctor(ctx context.Context, _ *connect.Request[atelierv1.DoctorReq
 }
 
 func (s core) Serve(ctx context.Context, q *connect.Request[atelierv1.ServeRequest], out *connect.ServerStream[atelierv1.ServeResponse]) error {
-	w, err := s.openWeb(q.Msg.GetListen())
+	w, err := s.openKept(q.Msg.GetListen(), q.Msg.GetKeep())
 	if err != nil {
 		return err
 	}

@@ -135,17 +135,30 @@ func (w *web) exchange(out http.ResponseWriter, r *http.Request) {
 			"this link was used before, is older than ten minutes, or is not ours", "run `atelier serve` again and open the address it prints"))
 		return
 	}
-	secret, h, err := newSecret(w.o.Random)
+	secret, err := w.letIn()
 	if err != nil {
 		refuse(out, err)
 		return
 	}
-	w.mu.Lock()
-	w.opened = h
-	w.mu.Unlock()
 	http.SetCookie(out, &http.Cookie{Name: w.cookie, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	out.WriteHeader(http.StatusNoContent)
 	w.o.Tell("info", "the address of "+w.address+" was opened")
+}
+
+// letIn makes the secret of the cookie, and lets nobody in under an older one.
+func (w *web) letIn() (string, error) {
+	if w.keep != "" {
+		secret, _ := keptSecret(w.keep, w.cookie)
+		return secret, nil
+	}
+	secret, h, err := newSecret(w.o.Random)
+	if err != nil {
+		return "", err
+	}
+	w.mu.Lock()
+	w.opened = h
+	w.mu.Unlock()
+	return secret, nil
 }
 
 // refuse answers, and tells the first refusal for a reason, the second, the

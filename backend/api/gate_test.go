@@ -214,6 +214,41 @@ func TestNothingSwitchesTheGateOff(t *testing.T) {
 	}
 }
 
+// The cookie of a listener that was kept is good where another core listens
+// under the same secret, and under nothing else.
+func TestKeptCookieOutlivesTheCore(t *testing.T) {
+	keep := strings.Repeat("k", keepLeast)
+	first := newWorld(t)
+	kept, err := first.server.openKept("127.0.0.1:0", keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := cookieOf(first.exchange(kept.address, kept.link.secret))
+	at := strings.Trim(kept.address[len("http://"):], "/")
+	first.server.closeWeb(kept)
+	second := newWorld(t)
+	for secret, want := range map[string]int{keep: 200, strings.Repeat("x", keepLeast): 401, "": 401} {
+		http.DefaultClient.CloseIdleConnections() // those to the listener before
+		web, err := second.server.openKept(at, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := ask(t, http.DefaultClient, "POST", web.address+"api/atelier.v1.CoreService/Status", "{}", "Content-Type", "application/json", "Cookie", cookie)
+		if a.status != want {
+			t.Errorf("under %q: %d", secret, a.status)
+		}
+		if a := first.exchange(web.address, web.link.secret); a.status != 204 {
+			t.Errorf("its own address under %q: %d", secret, a.status)
+		}
+		second.server.closeWeb(web)
+	}
+	for _, n := range []int{1, keepLeast - 1, keepMost + 1} {
+		if _, err := second.server.openKept("127.0.0.1:0", strings.Repeat("k", n)); !fault.Is(err, "keep_length") {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 func TestTokenFileLivesAsLongAsAListener(t *testing.T) {
 	w := newWorld(t)
 	first, err := w.server.openWeb("127.0.0.1:0")

@@ -77,6 +77,9 @@ const (
 	// linkTries is after how many wrong secrets a printed address is worth
 	// nothing: whoever has it needs one try.
 	linkTries = 10
+	// keepLeast and keepMost bound the asker's own secret: 256 bits as hexadecimal
+	// are 64 bytes, and what is shorter than 32 could be guessed.
+	keepLeast, keepMost = 32, 128
 	// tokenBytes bounds the post that exchanges a printed secret for a cookie.
 	tokenBytes = 4 << 10
 )

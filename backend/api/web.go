@@ -22,6 +22,7 @@ type web struct {
 	local   bool // it can be reached from this machine alone
 	link    *link
 	cookie  string // its name
+	keep    string // the asker's secret, under which the cookie outlives a core; empty for none
 	end     context.CancelFunc
 	running *running
 
@@ -33,12 +34,20 @@ type web struct {
 var errListenerEnded = fault.New(fault.Unavailable, "listener_ended", "the listener has ended", "see `atelier core logs`, and serve again")
 
 // openWeb listens where listen says, and else on the first free port of 127.0.0.1.
-func (s *Server) openWeb(listen string) (*web, error) {
+func (s *Server) openWeb(listen string) (*web, error) { return s.openKept(listen, "") }
+
+// openKept is openWeb under a secret of the asker's own: who was let in under it
+// by a core that is gone is let in here.
+func (s *Server) openKept(listen, keep string) (*web, error) {
+	if keep != "" && (len(keep) < keepLeast || len(keep) > keepMost) {
+		return nil, fault.New(fault.InvalidArgument, "keep_length",
+			fmt.Sprintf("the secret to keep has %d bytes", len(keep)), fmt.Sprintf("give %d to %d, or none", keepLeast, keepMost))
+	}
 	l, host, err := listenTCP(listen)
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.addWeb(l, host)
+	w, err := s.addWeb(l, host, keep)
 	if err != nil {
 		l.Close()
 		return nil, err
@@ -54,7 +63,7 @@ func (s *Server) openWeb(listen string) (*web, error) {
 }
 
 // addWeb makes room for a listener, or refuses one too many.
-func (s *Server) addWeb(l net.Listener, host string) (*web, error) {
+func (s *Server) addWeb(l net.Listener, host, keep string) (*web, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -73,7 +82,10 @@ func (s *Server) addWeb(l net.Listener, host string) (*web, error) {
 	}
 	bound := l.Addr().(*net.TCPAddr)
 	w := &web{Server: s, link: link, hosts: hostsOf(bound, host), local: bound.IP.IsLoopback(), refused: map[string]int{},
-		cookie: "atelier_" + strconv.Itoa(bound.Port)}
+		cookie: "atelier_" + strconv.Itoa(bound.Port), keep: keep}
+	if keep != "" {
+		_, w.opened = keptSecret(keep, w.cookie)
+	}
 	w.address = "http://" + w.hosts[0] + "/"
 	s.webs = append(s.webs, w)
 	return w, nil

@@ -454,7 +454,10 @@ type ServeRequest struct {
 	// host:port; empty for 127.0.0.1:7420 or the next free port.
 	Listen string `protobuf:"bytes,1,opt,name=listen,proto3" json:"listen,omitempty"`
 	// Keep the listener when the stream ends.
-	Detach        bool `protobuf:"varint,2,opt,name=detach,proto3" json:"detach,omitempty"`
+	Detach bool `protobuf:"varint,2,opt,name=detach,proto3" json:"detach,omitempty"`
+	// A secret of the asker's own, 32 to 128 bytes: who was let in under it is let
+	// in again where another core listens under it. Empty for none.
+	Keep          string `protobuf:"bytes,3,opt,name=keep,proto3" json:"keep,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -501,6 +504,13 @@ func (x *ServeRequest) GetDetach() bool {
 		return x.Detach
 	}
 	return false
+}
+
+func (x *ServeRequest) GetKeep() string {
+	if x != nil {
+		return x.Keep
+	}
+	return ""
 }
 
 type ServeResponse struct {
@@ -724,10 +734,11 @@ const file_atelier_v1_core_proto_rawDesc = "" +
 	"\x04mend\x18\x04 \x01(\tR\x04mend\"x\n" +
 	"\x0eDoctorResponse\x12/\n" +
 	"\bfindings\x18\x01 \x03(\v2\x13.atelier.v1.FindingR\bfindings\x125\n" +
-	"\rread_frontier\x18\x02 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\">\n" +
+	"\rread_frontier\x18\x02 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"R\n" +
 	"\fServeRequest\x12\x16\n" +
 	"\x06listen\x18\x01 \x01(\tR\x06listen\x12\x16\n" +
-	"\x06detach\x18\x02 \x01(\bR\x06detach\"Z\n" +
+	"\x06detach\x18\x02 \x01(\bR\x06detach\x12\x12\n" +
+	"\x04keep\x18\x03 \x01(\tR\x04keep\"Z\n" +
 	"\rServeResponse\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x1d\n" +
