@@ -18,6 +18,9 @@ const (
 	// startTries is how many cores are asked to start one program: a second one
 	// that goes away at once is not an accident.
 	startTries = 3
+	// serveLeast is how long a core has to have listened for another to take its
+	// place: one that dies at once is not helped by one more.
+	serveLeast = time.Second
 	// settleWait bounds how long a command waits for the end of a program to be
 	// on disk after it saw it itself, so that the next command sees it too.
 	settleWait = 2 * time.Second

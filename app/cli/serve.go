@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -22,7 +27,8 @@ func (p *program) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Show the terminals in a browser on this machine",
 		Long: "Opens a listener for browsers, prints the address to open, and holds it open until Ctrl-C. The\n" +
-			"address can be used once and within ten minutes; programs and the core go on when serving ends.",
+			"address can be used once and within ten minutes; programs and the core go on when serving ends.\n" +
+			"When the core is killed, another listens in its place and a page that is open goes on.",
 		Example: "atelier serve\natelier serve --listen 127.0.0.1:8080 --detach",
 		Args:    wants(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), listen, detach) },
@@ -32,50 +38,89 @@ func (p *program) serveCommand() *cobra.Command {
 	return cmd
 }
 
+// A listener is what `serve` asks of one core after another.
+type listener struct {
+	listen string // host:port; once there is an address, the one that it has
+	detach bool
+	keep   string // lets pages in again that an earlier core let in
+	since  time.Time
+}
+
 func (p *program) serve(ctx context.Context, listen string, detach bool) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	l := &listener{listen: listen, detach: detach}
+	if !detach { // nobody would ask the next core
+		l.keep = rand.Text() + rand.Text()
+	}
+	for {
+		err := p.serveOnce(ctx, l)
+		if ctx.Err() != nil || err == nil {
+			return nil
+		}
+		// A core that was killed has not closed the listener: pages wait for the next.
+		if !fault.Is(err, "core_gone") || l.since.IsZero() || time.Since(l.since) < serveLeast {
+			return err
+		}
+	}
+}
+
+// serveOnce has one core listen, until that ends or without end when detached.
+func (p *program) serveOnce(ctx context.Context, l *listener) error {
 	s, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	q := askStream(s, s.Core.Serve)
-	q.Msg.Listen, q.Msg.Detach = listen, detach
+	q.Msg.Listen, q.Msg.Detach, q.Msg.Keep = l.listen, l.detach, l.keep
 	told := errors.New("told") // ends the stream of a listener that stays open
 	err = each(ctx, s.Core.Serve, q, func(m proto.Message) error {
-		if err := p.tellAddress(m, detach); err != nil {
+		if err := p.tellAddress(m, l); err != nil {
 			return err
 		}
-		if detach {
+		if l.detach {
 			return told
 		}
 		return nil
 	})
-	switch {
-	case errors.Is(err, told), ctx.Err() != nil:
+	if errors.Is(err, told) {
 		return nil
-	case err != nil:
-		return err
 	}
-	return fault.New(fault.Unavailable, "serve_ended", "the core has closed the listener", "see `atelier core logs`")
+	return cmp.Or(err, error(fault.New(fault.Unavailable, "serve_ended", "the core has closed the listener", "see `atelier core logs`")))
 }
 
-func (p *program) tellAddress(m proto.Message, detach bool) error {
-	if p.json {
-		return p.print(documentOf(m))
-	}
-	var a struct{ URL string }
+// tellAddress prints the address to open, and notes where the core listens.
+func (p *program) tellAddress(m proto.Message, l *listener) error {
+	var a struct{ URL, Address string }
 	if err := decode(m, &a); err != nil {
 		return err
+	}
+	again := !l.since.IsZero()
+	l.since = time.Now()
+	l.stay(a.Address)
+	if p.json {
+		return p.print(documentOf(m))
 	}
 	if _, err := fmt.Fprintln(p.stdout, a.URL); err != nil {
 		return err
 	}
-	if !detach && isTerminal(p.stderr) {
+	switch {
+	case l.detach || !isTerminal(p.stderr):
+	case again:
+		fmt.Fprintln(p.stderr, "The core was killed and another took its place: a page that is open goes on, a new one needs this address.")
+	default:
 		fmt.Fprintln(p.stderr, "Open this address in a browser; it works once. Ctrl-C ends the serving, not the programs.")
 	}
 	return nil
+}
+
+// stay makes the next core listen where this one does.
+func (l *listener) stay(address string) {
+	if u, err := url.Parse(address); err == nil {
+		host, _, _ := net.SplitHostPort(l.listen) // none was given: the loopback
+		l.listen = net.JoinHostPort(cmp.Or(host, u.Hostname()), u.Port())
+	}
 }
 
 // openStudio is `atelier` alone: the window, or without a display the web page.
