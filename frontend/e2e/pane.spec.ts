@@ -138,6 +138,19 @@ test("cut off for a while, what is typed meanwhile arrives once, and the page co
 	wire.close();
 });
 
+test("the core killed, the page says so and comes back by itself", async () => {
+	const before = JSON.parse(studio.run("core", "status", "--json")).pid;
+	await types("echo alive-$((40+2))");
+	await shows("alive-42");
+	process.kill(before, "SIGKILL");
+	await page.locator(".chip", { hasText: "Offline" }).waitFor({ timeout: PATIENCE });
+	await page.locator(".chip").waitFor({ state: "detached", timeout: PATIENCE });
+	await driving(page);
+	await types("echo returned-$((40+2))");
+	await shows("returned-42");
+	expect(JSON.parse(studio.run("core", "status", "--json")).pid).not.toBe(before);
+});
+
 test("two pages of one person show one terminal alike, after a hundred resizes", async () => {
 	const other = await page.context().newPage();
 	await other.goto(page.url());
