@@ -15,6 +15,7 @@ const studio = new Studio();
 let page: Page;
 
 beforeAll(async () => {
+	studio.run("run", "--detach", "--name", "shell", "--", "sh", "-i");
 	const address = await studio.serve();
 	page = await studio.page("about:blank");
 	let told = false;
@@ -25,13 +26,18 @@ beforeAll(async () => {
 	});
 	await page.goto(address);
 	await page.locator(".side-row").first().waitFor({ timeout: PATIENCE });
-	// None of them runs, so the page opens a shell, which takes the keyboard.
+	// The one that runs is opened, and takes the keyboard.
 	await page.locator('.terminal[data-entered="true"]').waitFor({ timeout: PATIENCE });
 });
 afterAll(() => studio.close());
 
-/** A stream of one message: every terminal that ever was, ended well. */
+/** A stream of one message: a shell, and every terminal that ever was, ended well. */
 function theList(): Buffer {
+	const shell = create(ExecutionSchema, {
+		executionId: studio.executions()[0]?.execution_id ?? "",
+		name: "shell",
+		state: "running",
+	});
 	const executions = Array.from({ length: MANY }, (_, i) =>
 		create(ExecutionSchema, {
 			executionId: `x${String(i).padStart(51, "a")}`,
@@ -46,7 +52,7 @@ function theList(): Buffer {
 	);
 	const message = toBinary(
 		ListExecutionsResponseSchema,
-		create(ListExecutionsResponseSchema, { executions }),
+		create(ListExecutionsResponseSchema, { executions: [shell, ...executions] }),
 	);
 	const head = Buffer.alloc(5);
 	head.writeUInt32BE(message.length, 1);
