@@ -225,12 +225,14 @@ func (s *Studio) closeSessions() error {
 // served checks that what this person was shown before is here, raises the
 // floor to what is here now, and returns it. Reason stale names what lacks.
 func (s *Studio) served(c Caller) (Frontier, error) {
-	heads := Frontier(s.p.Log.Heads())
 	if c.Session.IsZero() {
-		return heads, nil
+		return s.p.Log.Heads(), nil
 	}
+	// Under the lock: else a slower caller would hold older heads against a floor
+	// that a faster one has raised.
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	heads := Frontier(s.p.Log.Heads())
 	var behind []string
 	for _, seen := range s.floor {
 		at := slices.IndexFunc(heads, func(h event.Head) bool { return h.Chain == seen.Chain })

@@ -224,3 +224,38 @@ func TestOneSessionOrdersItsWrites(t *testing.T) {
 		}
 	}
 }
+
+func TestCallersAtOnceAreNeverStale(t *testing.T) {
+	w := newWorld(t)
+	cli := w.caller(event.SurfaceCLI)
+	written := make(chan struct{})
+	const callers, writes = 8, 200
+	done := make(chan error, callers)
+	for range callers {
+		go func() {
+			for {
+				select {
+				case <-written:
+					done <- nil
+					return
+				default:
+				}
+				if _, err := w.served(cli); err != nil {
+					done <- err
+					return
+				}
+			}
+		}()
+	}
+	for range writes {
+		if _, err := w.append(background, event.Draft{Type: event.SessionOpenedType, Actor: w.human, Surface: event.SurfaceAPI, Branch: w.main}); err != nil {
+			t.Error(err)
+		}
+	}
+	close(written)
+	for range callers {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
