@@ -17,9 +17,10 @@ type Account struct {
 	Name, Home, Shell string
 }
 
-// Me returns the account of this process's user. Where /etc/passwd does not
-// name the user, name and home come from the directory service or from USER and
-// HOME, the shell from SHELL, and else /bin/sh.
+// Me returns the account of this process's user. HOME goes before the folder in
+// /etc/passwd, as in every terminal of a desktop: whoever set it means it. Where
+// /etc/passwd does not name the user, name and home come from the directory
+// service or from USER, the shell from SHELL, and else /bin/sh.
 func Me() Account {
 	a := Account{UID: os.Getuid()}
 	if f, err := os.Open("/etc/passwd"); err == nil {
@@ -48,7 +49,10 @@ func (a Account) filled() Account {
 		}
 	}
 	a.Name = cmp.Or(a.Name, os.Getenv("USER"), strconv.Itoa(a.UID))
-	a.Home = cmp.Or(a.Home, os.Getenv("HOME"), "/")
+	if home := os.Getenv("HOME"); filepath.IsAbs(home) {
+		a.Home = home
+	}
+	a.Home = cmp.Or(a.Home, "/")
 	if a.Shell == "" && filepath.IsAbs(os.Getenv("SHELL")) {
 		a.Shell = os.Getenv("SHELL")
 	}

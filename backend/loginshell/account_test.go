@@ -40,7 +40,11 @@ func TestAnAccountIsFilled(t *testing.T) {
 	if got := (Account{UID: nobodys}).filled(); got != (Account{nobodys, "eve", "/somewhere", "/bin/dash"}) {
 		t.Errorf("got %+v", got)
 	}
-	if got := (Account{1, "bob", "/home/bob", ""}).filled(); got != (Account{1, "bob", "/home/bob", "/bin/dash"}) {
+	if got := (Account{1, "bob", "/home/bob", ""}).filled(); got != (Account{1, "bob", "/somewhere", "/bin/dash"}) {
+		t.Errorf("got %+v", got)
+	}
+	t.Setenv("HOME", "relative")
+	if got := (Account{1, "bob", "/home/bob", "/bin/sh"}).filled(); got.Home != "/home/bob" {
 		t.Errorf("got %+v", got)
 	}
 	for _, name := range []string{"USER", "HOME", "SHELL"} {
