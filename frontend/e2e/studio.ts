@@ -10,6 +10,11 @@ export const BIN = process.env.ATELIER_BIN ?? resolve(import.meta.dirname, "../.
 /** A generous bound on hanging, never a measure of speed. */
 export const PATIENCE = 30_000;
 
+// A person of the tests' own: the start-up files of whoever runs them would be
+// run by every login shell, and decide how soon it is there.
+process.env.HOME = mkdtempSync(join(tmpdir(), "h"));
+process.on("exit", () => rmSync(process.env.HOME ?? "", { recursive: true, force: true }));
+
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const ARGS = [
 	"--headless",
