@@ -5,8 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -58,8 +58,10 @@ type attachment struct {
 	scanner   scanner
 	driving   bool
 
-	// What the loop works with.
-	conn       net.Conn
+	// What the loop works with. Whoever acts on a key, a frame or a signal holds
+	// acting meanwhile.
+	acting     sync.Mutex
+	conn       *wire
 	heard      chan any
 	done       chan struct{}
 	typing     *typing
@@ -78,11 +80,12 @@ type attachment struct {
 
 // What the loop hears beside frames.
 type (
-	lost      struct{ conn net.Conn }
+	lost      struct{ conn *wire }
 	failed    struct{ err error }
 	shown     struct{ alternate bool } // old output was shown
 	inputDone struct{}
 	takeError struct{ err error }
+	ended     struct{ err error } // a key has ended it
 )
 
 // A parting is how an attachment ended without the program's end.
@@ -101,11 +104,17 @@ func (a *attachment) hold(ctx context.Context) error {
 		return err
 	}
 	err = a.loop(ctx)
-	if a.conn != nil {
-		a.conn.Close()
-	}
+	_ = a.acts(func() error { a.drop(); return nil })
 	restore()
 	return a.part(ctx, err)
+}
+
+// drop ends the connection, if there is one.
+func (a *attachment) drop() {
+	if a.conn != nil {
+		_ = a.conn.Close() // what it carried is told elsewhere
+		a.conn = nil
+	}
 }
 
 // raw gives the program every key, and returns what undoes that.
@@ -161,13 +170,12 @@ func (a *attachment) notice(text string) {
 func (a *attachment) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", a.at.Socket)
+	conn, err := dialWire(ctx, a.at.Socket)
 	if err != nil {
 		return err
 	}
 	if _, err := conn.Write(attach.Append(nil, a.hello())); err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return err
 	}
 	a.conn = conn
@@ -200,7 +208,7 @@ func (a *attachment) tellLoop(what any) bool {
 }
 
 // receive writes output and hands every other frame to the loop.
-func (a *attachment) receive(conn net.Conn) {
+func (a *attachment) receive(conn *wire) {
 	in := newFrames(conn, a.buffer)
 	for {
 		body, err := in.next()
@@ -223,10 +231,24 @@ func (a *attachment) receive(conn net.Conn) {
 			a.tellLoop(failed{err})
 			return
 		}
+		if ack, is := frame.(attach.Ack); is && a.tty {
+			a.acknowledged(conn, ack)
+			continue
+		}
 		if _, over := frame.(attach.Exit); !a.tellLoop(frame) || over {
 			return
 		}
 		a.tellReplayed()
+	}
+}
+
+// acknowledged hears of a person's input that was written, without the loop.
+func (a *attachment) acknowledged(conn *wire, ack attach.Ack) {
+	a.acting.Lock()
+	defer a.acting.Unlock()
+	if conn == a.conn {
+		a.typing.acked(ack.Seq)
+		a.flush()
 	}
 }
 
@@ -336,12 +358,18 @@ func keyOf(text string) (attach.Ticket, error) {
 	return attach.Ticket(raw), nil
 }
 
-// readInput hands on what is typed or piped.
-func (a *attachment) readInput(typed chan<- []byte) {
+// readInput hands on what is piped, and acts on what is typed at once: each
+// hand between a key and its echo would be felt.
+func (a *attachment) readInput(ctx context.Context, typed chan<- []byte) {
 	for {
 		piece := make([]byte, stdinPiece)
 		n, err := a.p.stdin.Read(piece)
-		if n > 0 {
+		if n > 0 && a.tty {
+			if err := a.typedNow(ctx, piece[:n]); err != nil {
+				a.tellLoop(ended{err})
+				return
+			}
+		} else if n > 0 {
 			select {
 			case typed <- piece[:n]:
 			case <-a.done:
@@ -353,6 +381,12 @@ func (a *attachment) readInput(typed chan<- []byte) {
 			return
 		}
 	}
+}
+
+func (a *attachment) typedNow(ctx context.Context, b []byte) error {
+	a.acting.Lock()
+	defer a.acting.Unlock()
+	return a.typedKeys(ctx, b)
 }
 
 // sizeOf returns the size of the first of files that is a terminal.

@@ -26,36 +26,48 @@ func (a *attachment) loop(ctx context.Context) error {
 		a.broken()
 	}
 	typed := make(chan []byte)
-	go a.guarded(func() { a.readInput(typed) })
+	go a.guarded(func() { a.readInput(ctx, typed) })
 	tick := time.NewTicker(reconnectEvery)
 	defer tick.Stop()
 	for {
-		var input <-chan []byte = typed
-		if !a.tty && len(a.typing.queue) >= flightMax {
-			input = nil // a pipe waits; a person's keys may be for us
-		}
+		var input <-chan []byte
 		var retry <-chan time.Time
-		if !a.since.IsZero() {
+		full, broken := a.waiting()
+		if !full {
+			input = typed
+		}
+		if broken {
 			retry = tick.C
 		}
-		var err error
+		var act func() error
 		select {
 		case b := <-input:
-			err = a.typedKeys(ctx, b)
+			act = func() error { return a.typedKeys(ctx, b) }
 		case what := <-a.heard:
-			err = a.hear(ctx, what)
+			act = func() error { return a.hear(ctx, what) }
 		case s := <-signals:
-			err = a.signalled(ctx, s.(syscall.Signal)) // on Linux every one is
+			act = func() error { return a.signalled(ctx, s.(syscall.Signal)) } // on Linux every one is
 		case <-retry:
-			err = a.again(ctx)
+			act = func() error { return a.again(ctx) }
 		}
-		if err != nil {
+		if err := a.acts(act); err != nil {
 			return err
 		}
-		if a.inputOver && a.typing.idle() && a.since.IsZero() {
-			a.typing.drop()
-		}
 	}
+}
+
+func (a *attachment) acts(act func() error) error {
+	a.acting.Lock()
+	defer a.acting.Unlock()
+	return act()
+}
+
+// waiting tells whether a pipe has to wait until more is typed, and whether the
+// connection is broken.
+func (a *attachment) waiting() (full, broken bool) {
+	a.acting.Lock()
+	defer a.acting.Unlock()
+	return len(a.typing.queue) >= flightMax, !a.since.IsZero()
 }
 
 // typedKeys sorts keys into the program's and ours.
@@ -206,6 +218,8 @@ func (a *attachment) hear(ctx context.Context, what any) error {
 		if f.conn == a.conn { // not one that was given up already
 			a.broken()
 		}
+	case ended:
+		return f.err
 	case failed:
 		return a.fails(f.err)
 	}
@@ -389,10 +403,7 @@ func (a *attachment) detach(ctx context.Context, by syscall.Signal) error {
 
 // broken begins to try again.
 func (a *attachment) broken() {
-	if a.conn != nil {
-		a.conn.Close()
-		a.conn = nil
-	}
+	a.drop()
 	if a.since.IsZero() {
 		a.since = time.Now()
 	}

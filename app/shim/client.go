@@ -27,9 +27,12 @@ type client struct {
 	fed      bool
 	sent     uint64 // of the spool
 	maxLag   uint64
-	head     []byte // what is left of a frame's head
-	headRoom [13]byte
+	head     []byte // what is left of a frame's head, and of an ACK before it
+	headRoom [2 * headSize]byte
 	frameEnd uint64 // where the output of that frame ends
+
+	acked uint64    // what an ACK that waits says
+	ackAt time.Time // when it waits no longer; zero while none does
 
 	exit    *attach.Exit // the last frame, after all output
 	parting bool         // closed when what waits is sent
@@ -44,8 +47,29 @@ type replay struct {
 
 func (r replay) over() bool { return r.last >= r.through }
 
+// headSize is the size of the head of an OUTPUT frame, and of an ACK.
+const headSize = 13
+
+// send queues a frame. An ACK waits a moment for output to go with: a client
+// that hears of its key and of the echo at once wakes up once.
 func (c *client) send(f attach.Frame) {
-	c.queue = attach.Append(c.queue, f)
+	ack, is := f.(attach.Ack)
+	if !is || !c.fed {
+		c.settle()
+		c.queue = attach.Append(c.queue, f)
+		return
+	}
+	if c.acked = ack.Seq; c.ackAt.IsZero() {
+		c.ackAt = time.Now().Add(ackWait)
+	}
+}
+
+// settle queues the ACK that waits.
+func (c *client) settle() {
+	if !c.ackAt.IsZero() {
+		c.queue = attach.Append(c.queue, attach.Ack{Seq: c.acked})
+		c.ackAt = time.Time{}
+	}
 }
 
 // feed begins to give output.
@@ -66,12 +90,19 @@ func (c *client) inFrame() bool { return len(c.head) > 0 || c.sent < c.frameEnd 
 // begin begins a frame of output that ends at an offset.
 func (c *client) begin(end uint64) {
 	end = min(end, c.sent+attach.MaxOutput)
-	attach.OutputHeader(&c.headRoom, c.sent, int(end-c.sent))
-	c.head, c.frameEnd = c.headRoom[:], end
+	var head [headSize]byte
+	attach.OutputHeader(&head, c.sent, int(end-c.sent))
+	c.head = c.headRoom[:0]
+	if !c.ackAt.IsZero() {
+		c.head = attach.Append(c.head, attach.Ack{Seq: c.acked})
+		c.ackAt = time.Time{}
+	}
+	c.head, c.frameEnd = append(c.head, head[:]...), end
 }
 
 // part ends the connection when what waits is sent.
 func (c *client) part(now time.Time) {
+	c.settle()
 	c.parting, c.fed, c.exit = true, false, nil
 	c.wait(now)
 }

@@ -163,6 +163,9 @@ func (h *holder) due() time.Time {
 	sooner(h.output.retryAt)
 	sooner(h.ending.drainedAt())
 	sooner(h.partAt())
+	for _, c := range h.clients {
+		sooner(c.ackAt)
+	}
 	return first
 }
 
@@ -175,6 +178,12 @@ func (h *holder) tick(now time.Time) {
 	}
 	if at := h.output.retryAt; !at.IsZero() && !now.Before(at) {
 		h.retry()
+	}
+	for _, c := range h.clients {
+		if !c.ackAt.IsZero() && !now.Before(c.ackAt) {
+			c.settle()
+			h.touch(c)
+		}
 	}
 	h.endings(now)
 }

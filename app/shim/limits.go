@@ -44,6 +44,10 @@ const (
 	// backlog is how many clients may wait to be accepted.
 	backlog = 128
 
+	// ackWait is how long an ACK waits for output to go with: the echo of a key
+	// comes far sooner, and nobody sees the difference in what has none.
+	ackWait = 2 * time.Millisecond
+
 	// tellEvery is how often the core hears that output grows, while it does.
 	tellEvery = 20 * time.Millisecond
 	// lookEvery and lookAfter say when the free space of the disk is asked for
