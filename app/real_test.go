@@ -7,11 +7,14 @@ import (
 	"testing"
 )
 
-// begin starts a program in a terminal as others have it.
+// ordinary is the environment of a terminal as others have it.
+var ordinary = []string{"TERM=xterm-256color", "LC_ALL=C.UTF-8", "LESS=", "PS1=ready> "}
+
+// begin starts a program in such a terminal.
 func (h *home) begin(name string, program ...string) {
 	h.t.Helper()
 	cmd := h.command(append([]string{"run", "--detach", "--name", name, "--"}, program...)...)
-	cmd.Env = append(cmd.Env, "TERM=xterm-256color", "LC_ALL=C.UTF-8", "LESS=", "PS1=ready> ")
+	cmd.Env = append(cmd.Env, ordinary...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		h.t.Fatalf("run %q: %v: %s", program, err, out)
 	}

@@ -36,6 +36,7 @@ func text(t *testing.T, dir string, size int) string {
 func bare(t *testing.T, program string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), ordinary...)
 	master, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 80, Rows: 24})
 	if err != nil {
 		t.Fatal(err)

@@ -170,9 +170,11 @@ func TestManyNotesAreReplayedInOrder(t *testing.T) {
 }
 
 func TestChildThatForksAwayDoesNotKeepTheShim(t *testing.T) {
-	h := run1(t, "(trap '' HUP; while :; do echo more; sleep 0.01; done) & echo $!; exit 4")
+	h := run1(t, "(trap '' HUP; while :; do echo more; sleep 0.01; done) & echo $!; read go; exit 4")
 	core := h.core(0)
 	c := h.operator(core, 1)
+	core.drive(1, 1)
+	c.say(attach.Input{Epoch: 1, Seq: 1, Bytes: []byte("\r")})
 	out, exit := c.collect(0, nil)
 	var away int
 	if _, err := fmt.Sscan(strings.ReplaceAll(string(out), "more", ""), &away); err != nil {
