@@ -99,12 +99,8 @@ func (r *run) attach(ctx context.Context, se *session, held Held, observe bool) 
 	if err := s.opens(se, r.id, s.versionOf(r.id)); err != nil {
 		return Attachment{}, err
 	}
-	e, err := s.write(ctx, se, event.Draft{Type: event.ExecutionAttachedType, Affected: []event.ID{r.id},
-		Facts: event.Facts{Operator: se.id}})
+	e, err := r.act(ctx, se, event.Draft{Type: event.ExecutionAttachedType, Facts: event.Facts{Operator: se.id}})
 	if err != nil {
-		return Attachment{}, err
-	}
-	if err := s.used(r, e.ID); err != nil {
 		return Attachment{}, err
 	}
 	o := &operator{Session: se.id, Label: s.label(se)}

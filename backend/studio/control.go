@@ -130,8 +130,7 @@ func (r *run) change(ctx context.Context, to attach.Ticket, by *session, turn *e
 	if held == nil {
 		return 0, fault.New(fault.Unavailable, "shim_gone", "the process that holds this terminal does not answer", "try again; see `atelier doctor` and `atelier core logs`")
 	}
-	e, err := r.s.write(ctx, by, event.Draft{Type: event.ExecutionControlChangedType, Affected: []event.ID{r.id},
-		Facts: event.Facts{Turn: turn}}, by.basis(r.id)...)
+	e, err := r.act(ctx, by, event.Draft{Type: event.ExecutionControlChangedType, Facts: event.Facts{Turn: turn}}, by.basis(r.id)...)
 	if err != nil {
 		return 0, err
 	}
@@ -144,9 +143,6 @@ func (r *run) change(ctx context.Context, to attach.Ticket, by *session, turn *e
 		return 0, err
 	}
 	if by != r.se {
-		if err := r.s.used(r, e.ID); err != nil {
-			return 0, err
-		}
 		if err := r.s.opens(by, r.id, []event.ID{e.ID}); err != nil {
 			return 0, err
 		}

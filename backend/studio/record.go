@@ -89,6 +89,18 @@ func (r *run) record(ctx context.Context, to uint64) error {
 	return nil
 }
 
+// recordAll makes events of all bytes that are there.
+func (r *run) recordAll(ctx context.Context) error {
+	if r.spool == nil {
+		return nil // there never was a byte
+	}
+	end, err := r.spool.End()
+	if err != nil {
+		return err
+	}
+	return r.record(ctx, end)
+}
+
 // write appends an event of the execution's own session. It states the last
 // note that is accounted for, so that the next core goes on after it.
 func (r *run) write(ctx context.Context, t event.Type, facts event.Facts, why string) error {
@@ -230,8 +242,11 @@ func (r *run) leaves(t attach.Ticket) {
 	}
 	ctx, cancel := context.WithTimeout(r.s.ctx, settleWait)
 	defer cancel()
-	r.s.tell("an operator's leaving", r.release(ctx, t))
-	r.s.tell("an operator's leaving", r.forget(ctx, t))
+	for _, err := range []error{r.release(ctx, t), r.forget(ctx, t)} {
+		if !hasGone(err) { // else it has left with the program
+			r.s.tell("an operator's leaving", err)
+		}
+	}
 	if !o.Sender {
 		_, err := r.s.write(ctx, r.se, event.Draft{Type: event.ExecutionDetachedType, Affected: []event.ID{r.id},
 			Facts: event.Facts{Operator: o.Session}})

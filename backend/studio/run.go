@@ -105,13 +105,14 @@ func ended() error {
 	return fault.New(fault.FailedPrecondition, "execution_ended", "the program has ended", "read what it wrote with `atelier transcript`")
 }
 
-// within runs work in the recording goroutine, between what it hears.
+// within runs work in the recording goroutine, between what it hears. It alone
+// writes the end: reason execution_ended when that came first.
 func (r *run) within(ctx context.Context, work func(context.Context) error) error {
 	done := make(chan error, 1)
 	select {
 	case r.ask <- func(ctx context.Context) { done <- work(ctx) }:
 	case <-r.over:
-		return nil
+		return ended()
 	case <-ctx.Done():
 		return fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "the call was given up", "send it again")
 	case <-r.s.ctx.Done():
@@ -124,18 +125,28 @@ func closing() error {
 	return fault.New(fault.Unavailable, "core_stopping", "the core is ending", "send it again; the next core goes on")
 }
 
-// flush makes events of all bytes that are there, so that any may be cited.
+// flush makes events of all bytes that are there, so that any may be cited. The
+// end of the program does so by itself.
 func (r *run) flush(ctx context.Context) error {
-	return r.within(ctx, func(ctx context.Context) error {
-		if r.spool == nil {
-			return nil // there never was a byte
-		}
-		end, err := r.spool.End()
-		if err != nil {
+	err := r.within(ctx, r.recordAll)
+	if fault.Is(err, "execution_ended") {
+		return nil
+	}
+	return err
+}
+
+// act writes what somebody does to a program that lives. The execution's next
+// event follows it. Reason execution_ended when the end is an event already:
+// what is done to a program that has ended would be void.
+func (r *run) act(ctx context.Context, by *session, d event.Draft, basedOn ...event.ID) (e event.Event, err error) {
+	d.Affected = []event.ID{r.id}
+	err = r.within(ctx, func(context.Context) error {
+		if e, err = r.s.write(ctx, by, d, basedOn...); err != nil || by == r.se {
 			return err
 		}
-		return r.record(ctx, end)
+		return r.s.used(r, e.ID)
 	})
+	return e, err
 }
 
 // written is the end of the stream as the shim told it last.

@@ -34,6 +34,12 @@ type world struct {
 	spools map[event.ID]*fakeSpool
 	shims  map[string]*fakeShim
 	told   []string
+	// quiet shims do not say that their program runs, until a test does.
+	quiet bool
+	// asked is called with each use of chance; nil does nothing.
+	asked func()
+	// refused is a type of event that the log takes no more.
+	refused event.Type
 
 	log *badgerlog.Log
 	*Studio
@@ -67,12 +73,35 @@ func (w *world) open() {
 }
 
 func (w *world) ports() Ports {
-	return Ports{Log: w.log, Spools: w, Shims: w, Typist: w, Links: w, Programs: w, Environments: w, Auditor: w, Boot: w.boot,
-		Now: time.Now, Random: rand.Reader, Quota: 1 << 30, Tell: func(level, message string) {
+	return Ports{Log: refusing{w.log, w}, Spools: w, Shims: w, Typist: w, Links: w, Programs: w, Environments: w, Auditor: w, Boot: w.boot,
+		Now: time.Now, Random: chance{w}, Quota: 1 << 30, Tell: func(level, message string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.told = append(w.told, level+": "+message)
 		}}
+}
+
+// refusing is the log, but for a type of event that a test lets it refuse.
+type refusing struct {
+	Log
+	w *world
+}
+
+func (r refusing) Append(ctx context.Context, d event.Draft) (event.Event, error) {
+	if d.Type == r.w.refused {
+		return event.Event{}, fault.New(fault.Unavailable, "read_only", "the log takes no more writes", "mend the disk")
+	}
+	return r.Log.Append(ctx, d)
+}
+
+// chance is the source of random bytes.
+type chance struct{ w *world }
+
+func (c chance) Read(b []byte) (int, error) {
+	if c.w.asked != nil {
+		c.w.asked()
+	}
+	return rand.Read(b)
 }
 
 // kill ends the core without a word: nothing is written any more.
@@ -204,7 +233,9 @@ func (w *world) Launch(_ context.Context, l Launch) (Held, error) {
 	w.shims[l.Folder] = shim
 	w.mu.Unlock()
 	held := shim.connect(0)
-	shim.note(attach.Note{Kind: attach.NoteStarted, PID: 7, Cols: l.Cols, Rows: l.Rows})
+	if !w.quiet {
+		shim.note(attach.Note{Kind: attach.NoteStarted, PID: 7, Cols: l.Cols, Rows: l.Rows})
+	}
 	return held, nil
 }
 
