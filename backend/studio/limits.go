@@ -17,6 +17,10 @@ const (
 	// linkWait is how long a call waits for a link that has just broken: an end
 	// is an event within one sync, and a living shim is found again at once.
 	linkWait = 2 * time.Second
+	// beginWait is how long Start waits for the event that its program runs, after
+	// the shim has said so: one link and one sync, or some seconds on a machine
+	// that swaps.
+	beginWait = 10 * time.Second
 	// sendWait is how long a program may leave typed input unread before Send
 	// gives the keyboard back.
 	sendWait = 10 * time.Second

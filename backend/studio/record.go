@@ -53,6 +53,7 @@ func (r *run) takeIn(ctx context.Context) (over bool) {
 		end, err := r.account(ctx, n)
 		if err != nil {
 			r.s.tell("recording what a terminal's process saw", err)
+			r.fail(err)
 			return false // told again by the next core, or by this one when it adopts anew
 		}
 		if end {

@@ -33,6 +33,7 @@ type run struct {
 	driver  attach.Ticket
 	turnOf  map[uint64]event.Turn // who drives under the newest epochs
 	stirred chan struct{}         // says that end or notes have changed
+	failed  error                 // what keeps notes from becoming events
 	notes   []attach.Note
 
 	// Only the recording goroutine uses these.
@@ -197,6 +198,22 @@ func (r *run) queue(n attach.Note) {
 		case <-time.After(watchEvery): // the shim waits with us
 		}
 	}
+}
+
+// fail keeps why a note is no event, for whoever waits for one.
+func (r *run) fail(err error) {
+	r.mu.Lock()
+	r.failed = err
+	r.mu.Unlock()
+	r.s.mu.Lock()
+	r.s.changed()
+	r.s.mu.Unlock()
+}
+
+func (r *run) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
 }
 
 func (r *run) takeNotes() []attach.Note {

@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/object"
 )
 
 // request is a start that a client has given a key of its own.
@@ -20,23 +22,67 @@ type request struct {
 	err     error
 }
 
-// Start starts a program in a terminal of its own. It answers when
-// execution.started is durable and the program runs. Reasons: argv_empty,
-// text_invalid, size, name_taken, name_bad, request_differs, folder_missing,
-// program_not_found, program_not_executable, read_only.
+// Start starts a program in a terminal of its own. It answers when both that
+// it was started and that it runs are durable; by then it may have ended.
+// Reasons: argv_empty, text_invalid, size, name_taken, name_bad,
+// request_differs, folder_missing, program_not_found, program_not_executable,
+// read_only; begin_unseen when it runs, and that is no event in time.
 func (s *Studio) Start(ctx context.Context, c Caller, q StartRequest) (Started, error) {
 	se, err := s.acted(c)
 	if err != nil {
 		return Started{}, err
 	}
+	var started Started
 	if q.Key == "" {
-		return s.start(ctx, c, se, q, event.ID{})
+		started, err = s.start(ctx, se, q, event.ID{})
+	} else {
+		started, err = s.startOnce(ctx, se, q)
 	}
-	return s.startOnce(ctx, c, se, q)
+	if err == nil {
+		err = s.begun(ctx, started.ID)
+	}
+	if err != nil {
+		return Started{}, err
+	}
+	started.Ack, err = s.ack(c, started.ID)
+	return started, err
+}
+
+// begun waits until it is durable that a program runs. What keeps its run from
+// recording that is told, and the program runs on: the same request, sent
+// again under its key, waits anew.
+func (s *Studio) begun(ctx context.Context, id event.ID) error {
+	late := time.NewTimer(beginWait)
+	defer late.Stop()
+	for {
+		s.mu.Lock()
+		news, r := s.news, s.runs[id]
+		x, _ := s.fold.Execution(id)
+		s.mu.Unlock()
+		if x.State != object.Starting {
+			return nil
+		}
+		if s.ctx.Err() != nil {
+			return closing() // whose doing a failure may be
+		}
+		if r != nil && r.failure() != nil {
+			return r.failure()
+		}
+		select {
+		case <-news:
+		case <-late.C:
+			return fault.New(fault.DeadlineExceeded, "begin_unseen", "the program was started, and the process that holds its terminal does not answer",
+				"see `atelier ps` and `atelier core logs`")
+		case <-ctx.Done():
+			return fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "the call was given up", "send it again with the same key")
+		case <-s.ctx.Done():
+			return closing()
+		}
+	}
 }
 
 // startOnce starts what a client's key stands for, if it was not started yet.
-func (s *Studio) startOnce(ctx context.Context, c Caller, se *session, q StartRequest) (Started, error) {
+func (s *Studio) startOnce(ctx context.Context, se *session, q StartRequest) (Started, error) {
 	id := requestID(se.id, q)
 	s.mu.Lock()
 	if known, used := s.keys[keyOf(id)]; used && known != id {
@@ -55,7 +101,7 @@ func (s *Studio) startOnce(ctx context.Context, c Caller, se *session, q StartRe
 	r := &request{done: make(chan struct{})}
 	s.keys[keyOf(id)], s.requests[id] = id, r
 	s.mu.Unlock()
-	r.started, r.err = s.start(ctx, c, se, q, id)
+	r.started, r.err = s.start(ctx, se, q, id)
 	if r.err != nil {
 		s.mu.Lock()
 		delete(s.requests, id) // nothing was done: the same key may try again
@@ -96,7 +142,7 @@ func (s *Studio) remember(e event.Event) {
 	if e.Header.Type != event.ExecutionStartedType || id.IsZero() || s.requests[id] != nil {
 		return
 	}
-	r := &request{done: make(chan struct{}), started: Started{ID: e.ID, Ack: Ack{Event: e.ID}}}
+	r := &request{done: make(chan struct{}), started: Started{ID: e.ID}}
 	if x, known := s.fold.Execution(e.ID); known {
 		r.started.Name = x.Name.Default().Value
 	}
@@ -104,7 +150,7 @@ func (s *Studio) remember(e event.Event) {
 	s.keys[keyOf(id)], s.requests[id] = id, r
 }
 
-func (s *Studio) start(ctx context.Context, c Caller, se *session, q StartRequest, id event.ID) (Started, error) {
+func (s *Studio) start(ctx context.Context, se *session, q StartRequest, id event.ID) (Started, error) {
 	l, err := s.launchOf(ctx, q)
 	if err != nil {
 		return Started{}, err
@@ -127,11 +173,7 @@ func (s *Studio) start(ctx context.Context, c Caller, se *session, q StartReques
 		defer s.work.Done()
 		r.live(held, failed)
 	}()
-	if failed != nil {
-		return Started{}, failed
-	}
-	ack, err := s.ack(c, e.ID)
-	return Started{ID: e.ID, Name: name, Ack: ack}, err
+	return Started{ID: e.ID, Name: name}, failed
 }
 
 // launchOf checks a request against the machine, before anything is written.
