@@ -59,7 +59,7 @@ func roomOf(folder string, free uint64) error {
 	if free >= logReserve {
 		return nil
 	}
-	return fault.New(fault.ResourceExhausted, "disk_full", fmt.Sprintf("only %d MiB are free on the disk of %s, and the log is not opened with less than %d",
+	return fault.New(fault.Unknown, "disk_full", fmt.Sprintf("only %d MiB are free on the disk of %s, and the log is not opened with less than %d",
 		free>>20, folder, logReserve>>20), "free some space; programs run on and nothing is lost")
 }
 

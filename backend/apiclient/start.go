@@ -114,8 +114,9 @@ func placeOf(environment []string) []string {
 // openLog opens core.log, or the null device while the home is not made yet.
 func (h Home) openLog() (*os.File, error) {
 	f, err := os.OpenFile(h.CoreLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	// What is wrong with the folders the core says better.
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
+	// What is wrong with the folders or their disk the core says better.
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) ||
+		errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENOSPC) {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	}
 	return f, err

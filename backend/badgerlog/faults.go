@@ -29,7 +29,7 @@ func openFault(err error) error {
 func (l *Log) readOnlyFault() error {
 	code := fault.Unavailable
 	if l.full {
-		code = fault.ResourceExhausted
+		code = fault.Unknown
 	}
 	return fault.New(code, "read_only", "the log takes no more writes: "+l.why,
 		"free space or mend the disk, then restart the core")

@@ -299,7 +299,7 @@ func TestFailingDiskStopsAcknowledging(t *testing.T) {
 	} {
 		want := "read_only unavailable"
 		if strings.Contains(name, "ENOSPC") || name == "full" {
-			want = "read_only resource_exhausted"
+			want = "read_only unknown"
 		}
 		t.Run(name, func(t *testing.T) {
 			each(t, rounds(1, 50), func(t *testing.T, i int) { failDisk(t, harm, 50+i*13, want) })

@@ -13,7 +13,8 @@ const (
 )
 
 // ExitStatus returns the process exit status for a code. It is the only such
-// switch: the manual's table is checked against it.
+// switch: the manual's table is checked against it. A full disk is Unknown: it
+// is the system that fails, where ResourceExhausted is a bound that we keep.
 func (c Code) ExitStatus() int {
 	switch c {
 	case InvalidArgument, OutOfRange, Unimplemented:

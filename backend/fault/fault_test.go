@@ -50,7 +50,7 @@ func TestTextSaysWhatAndWhatToDo(t *testing.T) {
 
 func TestWrapKeepsCause(t *testing.T) {
 	cause := errors.New("no space left on device")
-	err := fault.Wrap(cause, fault.ResourceExhausted, "read_only", "cannot write the log", "free some space")
+	err := fault.Wrap(cause, fault.Unknown, "read_only", "cannot write the log", "free some space")
 	if !errors.Is(err, cause) {
 		t.Error("the cause is lost")
 	}

@@ -131,9 +131,12 @@ func planted(path, why string) error {
 
 func cannot(err error, verb, path string) error {
 	code, reason := fault.Unavailable, "home_unusable"
-	if errors.Is(err, fs.ErrPermission) {
+	mend := "check its owner and mode, or use another home with --home DIR"
+	switch {
+	case errors.Is(err, fs.ErrPermission):
 		code, reason = fault.PermissionDenied, "home_denied"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		code, reason, mend = fault.Unknown, "disk_full", "free some space; programs run on and nothing is lost"
 	}
-	return fault.Wrap(err, code, reason, "cannot "+verb+" "+path,
-		"check its owner and mode, or use another home with --home DIR").With("path", path)
+	return fault.Wrap(err, code, reason, "cannot "+verb+" "+path, mend).With("path", path)
 }

@@ -120,8 +120,21 @@ func (f *folder) Create(ctx context.Context, _ string, _, mode uint32, out *fuse
 	f.disk.blocks++
 	f.disk.mu.Unlock()
 	n := &file{disk: f.disk, dirty: map[int]bool{}, mode: mode & 0o777}
-	out.Mode = n.mode
+	out.Mode, out.Nlink = n.mode, 1 // without a name it could not be linked
 	return f.NewInode(ctx, n, fs.StableAttr{Mode: fuse.S_IFREG}), nil, 0, 0
+}
+
+// Link gives a file another name; both hold once their folders were synced.
+func (f *folder) Link(_ context.Context, target fs.InodeEmbedder, _ string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	n, is := target.(*file)
+	if !is {
+		return nil, syscall.EPERM
+	}
+	f.disk.blocks++
+	out.Mode, out.Size, out.Nlink = n.mode, uint64(len(n.data)), 1
+	return n.EmbeddedInode(), 0
 }
 
 func (f *folder) Unlink(context.Context, string) syscall.Errno {
@@ -164,7 +177,7 @@ func (f *folder) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
 func (f *file) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	out.Mode, out.Size = f.mode, uint64(len(f.data))
+	out.Mode, out.Size, out.Nlink = f.mode, uint64(len(f.data)), 1
 	return 0
 }
 
@@ -180,7 +193,7 @@ func (f *file) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn, o
 	if mode, ok := in.GetMode(); ok {
 		f.mode = mode & 0o777
 	}
-	out.Mode, out.Size = f.mode, uint64(len(f.data))
+	out.Mode, out.Size, out.Nlink = f.mode, uint64(len(f.data)), 1
 	return 0
 }
 

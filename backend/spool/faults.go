@@ -18,7 +18,7 @@ func cannot(err error, verb, path string) error {
 	code, reason, mend := fault.Unavailable, "spool_unusable", "check the folder and its disk"
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG):
-		code, reason, mend = fault.ResourceExhausted, "disk_full", "free space; what waits is then written"
+		code, reason, mend = fault.Unknown, "disk_full", "free space; what waits is then written"
 	case errors.Is(err, unix.EIO):
 		code, reason, mend = fault.DataLoss, "disk_failed", "look at the kernel's log and mend the disk"
 	case errors.Is(err, unix.ENOENT):
