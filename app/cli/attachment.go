@@ -65,6 +65,7 @@ type attachment struct {
 	heard      chan any
 	done       chan struct{}
 	typing     *typing
+	alertness  alertness
 	drives     bool // we have the keyboard, under epoch
 	epoch      uint64
 	driver     string
@@ -122,6 +123,7 @@ func (a *attachment) raw() (restore func(), err error) {
 	if !a.tty {
 		return a.leave, nil
 	}
+	a.alertness.begin()
 	before, err := term.MakeRaw(int(a.p.stdin.Fd()))
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "terminal", "this terminal cannot be set up", "use a terminal, or a pipe as input")
@@ -170,7 +172,7 @@ func (a *attachment) notice(text string) {
 func (a *attachment) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
-	conn, err := dialWire(ctx, a.at.Socket)
+	conn, err := dialWire(ctx, a.at.Socket, &a.alertness)
 	if err != nil {
 		return err
 	}
@@ -363,6 +365,9 @@ func keyOf(text string) (attach.Ticket, error) {
 func (a *attachment) readInput(ctx context.Context, typed chan<- []byte) {
 	for {
 		piece := make([]byte, stdinPiece)
+		if a.tty {
+			a.alertness.wait(int(a.p.stdin.Fd()))
+		}
 		n, err := a.p.stdin.Read(piece)
 		if n > 0 && a.tty {
 			if err := a.typedNow(ctx, piece[:n]); err != nil {
@@ -384,6 +389,7 @@ func (a *attachment) readInput(ctx context.Context, typed chan<- []byte) {
 }
 
 func (a *attachment) typedNow(ctx context.Context, b []byte) error {
+	a.alertness.key()
 	a.acting.Lock()
 	defer a.acting.Unlock()
 	return a.typedKeys(ctx, b)

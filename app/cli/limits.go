@@ -41,6 +41,10 @@ const (
 	readBuffer = 1 << 20
 	// stdinPiece is read from the keyboard or a pipe at a time.
 	stdinPiece = 16 << 10
+	// alertFor is how long after a key its echo and the next one are waited for
+	// alert, and alertMost how long one such wait keeps a thread from the runtime.
+	alertFor  = time.Second
+	alertMost = 8 * time.Millisecond
 	// flightMax is the input that may wait for its acknowledgement. It is less
 	// than the buffer of a unix socket (208 KiB), so a write never blocks.
 	flightMax = 64 << 10

@@ -12,17 +12,18 @@ import (
 // their own thread, so that a byte wakes whoever waits for it, and nobody else:
 // half the time of an echo would go by between the runtime's poller and us.
 type wire struct {
-	file *os.File
-	fd   int
+	file      *os.File
+	fd        int
+	alertness *alertness
 }
 
 // dialWire connects to a unix socket, or gives up when ctx ends.
-func dialWire(ctx context.Context, path string) (*wire, error) {
+func dialWire(ctx context.Context, path string, a *alertness) (*wire, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{os.NewFile(uintptr(fd), path), fd}
+	w := &wire{os.NewFile(uintptr(fd), path), fd, a}
 	if err := w.connect(ctx, path); err != nil {
 		w.file.Close()
 		return nil, err
@@ -49,7 +50,10 @@ func (w *wire) bound(d time.Duration) error {
 	return unix.SetsockoptTimeval(w.fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &t)
 }
 
-func (w *wire) Read(b []byte) (int, error) { return w.file.Read(b) }
+func (w *wire) Read(b []byte) (int, error) {
+	w.alertness.wait(w.fd)
+	return w.file.Read(b)
+}
 
 func (w *wire) Write(b []byte) (int, error) { return w.file.Write(b) }
 

@@ -32,9 +32,10 @@ type holder struct {
 	doing   bool
 	unnoted []unnoted
 
-	output output
-	typing typing
-	ending ending
+	output  output
+	typing  typing
+	typedAt time.Time
+	ending  ending
 }
 
 // begin does everything up to a running program. When that cannot be, the notes
@@ -124,11 +125,26 @@ func (h *holder) loop() {
 		if h.over() { // looked at before waiting: what was just sent may have been the last
 			return
 		}
-		for _, e := range h.poller.wait(h.due()) {
+		for _, e := range h.events() {
 			h.handle(e)
 		}
 		h.tick(time.Now())
 	}
+}
+
+// events waits for what comes next. While somebody types, the thread stays
+// alert, and awake for the echo itself: most of its time would be waking up.
+func (h *holder) events() []unix.EpollEvent {
+	since := time.Since(h.typedAt)
+	if since < echoAwake {
+		if events := h.poller.look(echoAwake - since); len(events) > 0 {
+			return events
+		}
+	}
+	if since < alertFor {
+		return h.poller.alert(h.due())
+	}
+	return h.poller.wait(h.due())
 }
 
 func (h *holder) handle(e unix.EpollEvent) {

@@ -48,6 +48,14 @@ const (
 	// comes far sooner, and nobody sees the difference in what has none.
 	ackWait = 2 * time.Millisecond
 
+	// echoAwake is how long the echo of a key is looked for without sleeping:
+	// twice what a program takes that has it ready.
+	echoAwake = 80 * time.Microsecond
+	// alertFor is how long after a key the next one is waited for alert, and
+	// alertMost how long one such wait keeps this thread from the runtime.
+	alertFor  = time.Second
+	alertMost = 8 * time.Millisecond
+
 	// tellEvery is how often the core hears that output grows, while it does.
 	tellEvery = 20 * time.Millisecond
 	// lookEvery and lookAfter say when the free space of the disk is asked for
@@ -65,7 +73,7 @@ const (
 	// child still holds: the kernel hands over what it has in far less.
 	drainQuiet = 500 * time.Millisecond
 	// drainLongest ends it even if the child goes on writing.
-	drainLongest = 5 * time.Second
+	drainLongest = time.Second
 	// partStill is how long a connection that is to end may take no bytes.
 	partStill = 5 * time.Second
 	// partLongest bounds the wait for clients that read, but slowly. They find

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"runtime"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -57,6 +59,43 @@ func (p poller) wait(until time.Time) []unix.EpollEvent {
 	}
 	n, err := unix.EpollWait(p.fd, p.events, timeout)
 	if err != nil {
+		return nil
+	}
+	return p.events[:n]
+}
+
+// alert waits as wait does, but for a short time at most, and without the
+// runtime. To it a thread that waits has gone, and each time that one comes back
+// it wakes others, who take the processor from what has just come.
+func (p poller) alert(until time.Time) []unix.EpollEvent {
+	timeout := alertMost
+	if !until.IsZero() {
+		timeout = max(0, min(timeout, time.Until(until)+time.Millisecond-1))
+	}
+	events := p.ask(timeout)
+	if len(events) == 0 {
+		runtime.Gosched() // or it would interrupt a thread that seems to work for long
+	}
+	return events
+}
+
+// look looks again and again for a time. Others who wait for this processor go
+// first: what is looked for is their work.
+func (p poller) look(most time.Duration) []unix.EpollEvent {
+	for until := time.Now().Add(most); time.Now().Before(until); {
+		if events := p.ask(0); len(events) > 0 {
+			return events
+		}
+		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) // it cannot fail
+	}
+	return nil
+}
+
+// ask is epoll_pwait, without the runtime.
+func (p poller) ask(most time.Duration) []unix.EpollEvent {
+	n, _, err := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p.events))),
+		uintptr(len(p.events)), uintptr(most/time.Millisecond), 0, 0)
+	if err != 0 {
 		return nil
 	}
 	return p.events[:n]

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"errors"
 
 	"atelier.dev/atelier/backend/attach"
@@ -17,6 +19,7 @@ type typing struct {
 
 // beginTyping writes a piece, as far as the terminal takes it now.
 func (h *holder) beginTyping(e attach.Type) {
+	h.typedAt = time.Now()
 	h.typing = typing{rest: e.Bytes, active: true, secret: h.secret()}
 	h.typeOn()
 	h.watchTerminal()
