@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -131,7 +132,18 @@ func peers(s setting, home string) []peer {
 		}, func() { _ = exec.Command("tmux", "-S", socket, "kill-server").Run() }},
 		{"atelier, attached client", func(script string) (*terminal, error) {
 			return open(home, atelier, "run", "--", "/bin/sh", "-c", script)
-		}, func() {}},
+		}, func() { endPrograms(s, home) }},
+	}
+}
+
+// endPrograms ends every program of a home: the next round has the machine alone.
+func endPrograms(s setting, home string) {
+	names, err := ours(s, home, "ps", "--running", "--quiet")
+	for _, name := range strings.Fields(string(names)) {
+		_, err = ours(s, home, "kill", name, "--signal", "KILL")
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bench: a program goes on: %v\n", err)
 	}
 }
 
