@@ -130,7 +130,9 @@ type Execution struct {
 	Isolation     string                 `protobuf:"bytes,20,opt,name=isolation,proto3" json:"isolation,omitempty"`
 	Pid           int64                  `protobuf:"varint,21,opt,name=pid,proto3" json:"pid,omitempty"`
 	// Why it is suspended or lost, for a person.
-	Reason        string `protobuf:"bytes,22,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,22,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only in lists: argv goes on, and its last argument may be cut.
+	ArgvCut       bool `protobuf:"varint,23,opt,name=argv_cut,json=argvCut,proto3" json:"argv_cut,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -319,6 +321,13 @@ func (x *Execution) GetReason() string {
 	return ""
 }
 
+func (x *Execution) GetArgvCut() bool {
+	if x != nil {
+		return x.ArgvCut
+	}
+	return false
+}
+
 type StartRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Argv  []string               `protobuf:"bytes,1,rep,name=argv,proto3" json:"argv,omitempty"`
@@ -333,7 +342,10 @@ type StartRequest struct {
 	Rows uint32 `protobuf:"varint,7,opt,name=rows,proto3" json:"rows,omitempty"`
 	// The caller's SSH_AUTH_SOCK, for the stable link.
 	SshAuthSock string `protobuf:"bytes,8,opt,name=ssh_auth_sock,json=sshAuthSock,proto3" json:"ssh_auth_sock,omitempty"`
-	// A key of the caller's own: the same request twice starts once.
+	// A key of the caller's own: the same request twice starts once, and is
+	// answered the same. The same means program, arguments, folder, name, size,
+	// login_environment and the names of variables: their values are nowhere
+	// recorded, not as a hash either, which would let them be guessed.
 	RequestKey    string `protobuf:"bytes,9,opt,name=request_key,json=requestKey,proto3" json:"request_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1052,6 +1064,7 @@ func (x *KillRequest) GetSignal() string {
 type KillResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ExecutionId   string                 `protobuf:"bytes,1,opt,name=execution_id,json=executionId,proto3" json:"execution_id,omitempty"`
+	Ack           *Ack                   `protobuf:"bytes,2,opt,name=ack,proto3" json:"ack,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1091,6 +1104,13 @@ func (x *KillResponse) GetExecutionId() string {
 		return x.ExecutionId
 	}
 	return ""
+}
+
+func (x *KillResponse) GetAck() *Ack {
+	if x != nil {
+		return x.Ack
+	}
+	return nil
 }
 
 type WaitRequest struct {
@@ -1252,6 +1272,7 @@ func (x *ResizeRequest) GetRows() uint32 {
 type ResizeResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ExecutionId   string                 `protobuf:"bytes,1,opt,name=execution_id,json=executionId,proto3" json:"execution_id,omitempty"`
+	Ack           *Ack                   `protobuf:"bytes,2,opt,name=ack,proto3" json:"ack,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1291,6 +1312,13 @@ func (x *ResizeResponse) GetExecutionId() string {
 		return x.ExecutionId
 	}
 	return ""
+}
+
+func (x *ResizeResponse) GetAck() *Ack {
+	if x != nil {
+		return x.Ack
+	}
+	return nil
 }
 
 type RenameRequest struct {
@@ -1643,7 +1671,7 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\n" +
 	"actor_name\x18\x03 \x01(\tR\tactorName\x12\x18\n" +
 	"\asurface\x18\x04 \x01(\tR\asurface\x12\x16\n" +
-	"\x06driver\x18\x05 \x01(\bR\x06driver\"\xe2\x05\n" +
+	"\x06driver\x18\x05 \x01(\bR\x06driver\"\xfd\x05\n" +
 	"\tExecution\x12!\n" +
 	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1670,7 +1698,8 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\fhome_replica\x18\x13 \x01(\tR\vhomeReplica\x12\x1c\n" +
 	"\tisolation\x18\x14 \x01(\tR\tisolation\x12\x10\n" +
 	"\x03pid\x18\x15 \x01(\x03R\x03pid\x12\x16\n" +
-	"\x06reason\x18\x16 \x01(\tR\x06reasonB\x0e\n" +
+	"\x06reason\x18\x16 \x01(\tR\x06reason\x12\x19\n" +
+	"\bargv_cut\x18\x17 \x01(\bR\aargvCutB\x0e\n" +
 	"\f_exit_status\"\x84\x02\n" +
 	"\fStartRequest\x12\x12\n" +
 	"\x04argv\x18\x01 \x03(\tR\x04argv\x12\x10\n" +
@@ -1727,9 +1756,10 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"C\n" +
 	"\vKillRequest\x12\x1c\n" +
 	"\texecution\x18\x01 \x01(\tR\texecution\x12\x16\n" +
-	"\x06signal\x18\x02 \x01(\tR\x06signal\"1\n" +
+	"\x06signal\x18\x02 \x01(\tR\x06signal\"T\n" +
 	"\fKillResponse\x12!\n" +
-	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\"+\n" +
+	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12!\n" +
+	"\x03ack\x18\x02 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"+\n" +
 	"\vWaitRequest\x12\x1c\n" +
 	"\texecution\x18\x01 \x01(\tR\texecution\"z\n" +
 	"\fWaitResponse\x123\n" +
@@ -1738,9 +1768,10 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\rResizeRequest\x12\x1c\n" +
 	"\texecution\x18\x01 \x01(\tR\texecution\x12\x12\n" +
 	"\x04cols\x18\x02 \x01(\rR\x04cols\x12\x12\n" +
-	"\x04rows\x18\x03 \x01(\rR\x04rows\"3\n" +
+	"\x04rows\x18\x03 \x01(\rR\x04rows\"V\n" +
 	"\x0eResizeResponse\x12!\n" +
-	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\"A\n" +
+	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12!\n" +
+	"\x03ack\x18\x02 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"A\n" +
 	"\rRenameRequest\x12\x1c\n" +
 	"\texecution\x18\x01 \x01(\tR\texecution\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"j\n" +
@@ -1834,39 +1865,41 @@ var file_atelier_v1_execution_proto_depIdxs = []int32{
 	0,  // 9: atelier.v1.ControlResponse.driver:type_name -> atelier.v1.Operator
 	24, // 10: atelier.v1.ControlResponse.ack:type_name -> atelier.v1.Ack
 	24, // 11: atelier.v1.SendResponse.ack:type_name -> atelier.v1.Ack
-	1,  // 12: atelier.v1.WaitResponse.execution:type_name -> atelier.v1.Execution
-	25, // 13: atelier.v1.WaitResponse.read_frontier:type_name -> atelier.v1.Head
-	24, // 14: atelier.v1.RenameResponse.ack:type_name -> atelier.v1.Ack
-	22, // 15: atelier.v1.TranscriptResponse.ranges:type_name -> atelier.v1.OutputRange
-	25, // 16: atelier.v1.TranscriptResponse.read_frontier:type_name -> atelier.v1.Head
-	23, // 17: atelier.v1.OutputRange.at:type_name -> google.protobuf.Timestamp
-	2,  // 18: atelier.v1.ExecutionService.Start:input_type -> atelier.v1.StartRequest
-	4,  // 19: atelier.v1.ExecutionService.List:input_type -> atelier.v1.ListExecutionsRequest
-	4,  // 20: atelier.v1.ExecutionService.Watch:input_type -> atelier.v1.ListExecutionsRequest
-	6,  // 21: atelier.v1.ExecutionService.Attach:input_type -> atelier.v1.AttachRequest
-	8,  // 22: atelier.v1.ExecutionService.Control:input_type -> atelier.v1.ControlRequest
-	10, // 23: atelier.v1.ExecutionService.Send:input_type -> atelier.v1.SendRequest
-	12, // 24: atelier.v1.ExecutionService.Kill:input_type -> atelier.v1.KillRequest
-	14, // 25: atelier.v1.ExecutionService.Wait:input_type -> atelier.v1.WaitRequest
-	16, // 26: atelier.v1.ExecutionService.Resize:input_type -> atelier.v1.ResizeRequest
-	18, // 27: atelier.v1.ExecutionService.Rename:input_type -> atelier.v1.RenameRequest
-	20, // 28: atelier.v1.ExecutionService.Transcript:input_type -> atelier.v1.TranscriptRequest
-	3,  // 29: atelier.v1.ExecutionService.Start:output_type -> atelier.v1.StartResponse
-	5,  // 30: atelier.v1.ExecutionService.List:output_type -> atelier.v1.ListExecutionsResponse
-	5,  // 31: atelier.v1.ExecutionService.Watch:output_type -> atelier.v1.ListExecutionsResponse
-	7,  // 32: atelier.v1.ExecutionService.Attach:output_type -> atelier.v1.AttachResponse
-	9,  // 33: atelier.v1.ExecutionService.Control:output_type -> atelier.v1.ControlResponse
-	11, // 34: atelier.v1.ExecutionService.Send:output_type -> atelier.v1.SendResponse
-	13, // 35: atelier.v1.ExecutionService.Kill:output_type -> atelier.v1.KillResponse
-	15, // 36: atelier.v1.ExecutionService.Wait:output_type -> atelier.v1.WaitResponse
-	17, // 37: atelier.v1.ExecutionService.Resize:output_type -> atelier.v1.ResizeResponse
-	19, // 38: atelier.v1.ExecutionService.Rename:output_type -> atelier.v1.RenameResponse
-	21, // 39: atelier.v1.ExecutionService.Transcript:output_type -> atelier.v1.TranscriptResponse
-	29, // [29:40] is the sub-list for method output_type
-	18, // [18:29] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	24, // 12: atelier.v1.KillResponse.ack:type_name -> atelier.v1.Ack
+	1,  // 13: atelier.v1.WaitResponse.execution:type_name -> atelier.v1.Execution
+	25, // 14: atelier.v1.WaitResponse.read_frontier:type_name -> atelier.v1.Head
+	24, // 15: atelier.v1.ResizeResponse.ack:type_name -> atelier.v1.Ack
+	24, // 16: atelier.v1.RenameResponse.ack:type_name -> atelier.v1.Ack
+	22, // 17: atelier.v1.TranscriptResponse.ranges:type_name -> atelier.v1.OutputRange
+	25, // 18: atelier.v1.TranscriptResponse.read_frontier:type_name -> atelier.v1.Head
+	23, // 19: atelier.v1.OutputRange.at:type_name -> google.protobuf.Timestamp
+	2,  // 20: atelier.v1.ExecutionService.Start:input_type -> atelier.v1.StartRequest
+	4,  // 21: atelier.v1.ExecutionService.List:input_type -> atelier.v1.ListExecutionsRequest
+	4,  // 22: atelier.v1.ExecutionService.Watch:input_type -> atelier.v1.ListExecutionsRequest
+	6,  // 23: atelier.v1.ExecutionService.Attach:input_type -> atelier.v1.AttachRequest
+	8,  // 24: atelier.v1.ExecutionService.Control:input_type -> atelier.v1.ControlRequest
+	10, // 25: atelier.v1.ExecutionService.Send:input_type -> atelier.v1.SendRequest
+	12, // 26: atelier.v1.ExecutionService.Kill:input_type -> atelier.v1.KillRequest
+	14, // 27: atelier.v1.ExecutionService.Wait:input_type -> atelier.v1.WaitRequest
+	16, // 28: atelier.v1.ExecutionService.Resize:input_type -> atelier.v1.ResizeRequest
+	18, // 29: atelier.v1.ExecutionService.Rename:input_type -> atelier.v1.RenameRequest
+	20, // 30: atelier.v1.ExecutionService.Transcript:input_type -> atelier.v1.TranscriptRequest
+	3,  // 31: atelier.v1.ExecutionService.Start:output_type -> atelier.v1.StartResponse
+	5,  // 32: atelier.v1.ExecutionService.List:output_type -> atelier.v1.ListExecutionsResponse
+	5,  // 33: atelier.v1.ExecutionService.Watch:output_type -> atelier.v1.ListExecutionsResponse
+	7,  // 34: atelier.v1.ExecutionService.Attach:output_type -> atelier.v1.AttachResponse
+	9,  // 35: atelier.v1.ExecutionService.Control:output_type -> atelier.v1.ControlResponse
+	11, // 36: atelier.v1.ExecutionService.Send:output_type -> atelier.v1.SendResponse
+	13, // 37: atelier.v1.ExecutionService.Kill:output_type -> atelier.v1.KillResponse
+	15, // 38: atelier.v1.ExecutionService.Wait:output_type -> atelier.v1.WaitResponse
+	17, // 39: atelier.v1.ExecutionService.Resize:output_type -> atelier.v1.ResizeResponse
+	19, // 40: atelier.v1.ExecutionService.Rename:output_type -> atelier.v1.RenameResponse
+	21, // 41: atelier.v1.ExecutionService.Transcript:output_type -> atelier.v1.TranscriptResponse
+	31, // [31:42] is the sub-list for method output_type
+	20, // [20:31] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_execution_proto_init() }

@@ -77,11 +77,13 @@ type ExecutionServiceClient interface {
 	// Send types bytes as this session: it takes the keyboard if nobody has it
 	// and releases it after.
 	Send(context.Context, *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error)
-	// Kill sends a signal to the program's process group.
+	// Kill sends a signal to the program's process group. It records
+	// execution.signalled before, so that no signal is without its author.
 	Kill(context.Context, *connect.Request[v1.KillRequest]) (*connect.Response[v1.KillResponse], error)
 	// Wait answers when the execution has ended and its end is on disk.
 	Wait(context.Context, *connect.Request[v1.WaitRequest]) (*connect.Response[v1.WaitResponse], error)
-	// Resize sets the terminal's size.
+	// Resize sets the terminal's size. It answers when execution.resized is on
+	// disk, or at once when the terminal has that size.
 	Resize(context.Context, *connect.Request[v1.ResizeRequest]) (*connect.Response[v1.ResizeResponse], error)
 	// Rename gives the execution another name, unique in the workspace.
 	Rename(context.Context, *connect.Request[v1.RenameRequest]) (*connect.Response[v1.RenameResponse], error)
@@ -258,11 +260,13 @@ type ExecutionServiceHandler interface {
 	// Send types bytes as this session: it takes the keyboard if nobody has it
 	// and releases it after.
 	Send(context.Context, *connect.Request[v1.SendRequest]) (*connect.Response[v1.SendResponse], error)
-	// Kill sends a signal to the program's process group.
+	// Kill sends a signal to the program's process group. It records
+	// execution.signalled before, so that no signal is without its author.
 	Kill(context.Context, *connect.Request[v1.KillRequest]) (*connect.Response[v1.KillResponse], error)
 	// Wait answers when the execution has ended and its end is on disk.
 	Wait(context.Context, *connect.Request[v1.WaitRequest]) (*connect.Response[v1.WaitResponse], error)
-	// Resize sets the terminal's size.
+	// Resize sets the terminal's size. It answers when execution.resized is on
+	// disk, or at once when the terminal has that size.
 	Resize(context.Context, *connect.Request[v1.ResizeRequest]) (*connect.Response[v1.ResizeResponse], error)
 	// Rename gives the execution another name, unique in the workspace.
 	Rename(context.Context, *connect.Request[v1.RenameRequest]) (*connect.Response[v1.RenameResponse], error)
