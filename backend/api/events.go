@@ -100,6 +100,9 @@ func body(content any) *structpb.Struct {
 		all.text("isolation", b.Isolation)
 	case *event.ExecutionRenamed:
 		all.text("name", b.Name)
+	case *event.ExecutionSignalled:
+		all["signal"] = b.Signal
+		all.text("name", b.Name)
 	case *event.Remark:
 		all.text("why", b.Why)
 		all.text("label", b.Label)

@@ -68,7 +68,7 @@ func TestEveryFactHasAName(t *testing.T) {
 
 func TestEveryBodyHasNames(t *testing.T) {
 	known := []event.Type{event.WorkspaceCreatedType, event.SessionOpenedType, event.ExecutionStartedType,
-		event.ExecutionRenamedType, event.ExecutionOutputType}
+		event.ExecutionRenamedType, event.ExecutionSignalledType, event.ExecutionOutputType}
 	for _, kind := range known {
 		content := event.NewBody(kind)
 		filled(reflect.ValueOf(content).Elem())

@@ -19,6 +19,7 @@ const (
 	ExecutionRenamedType        Type = "execution.renamed"
 	ExecutionInputType          Type = "execution.input"
 	ExecutionResizedType        Type = "execution.resized"
+	ExecutionSignalledType      Type = "execution.signalled"
 	ExecutionOutputType         Type = "execution.output"
 	ExecutionSuspendedType      Type = "execution.suspended"
 	ExecutionExitedType         Type = "execution.exited"
@@ -58,6 +59,15 @@ type ExecutionRenamed struct {
 	Name string `cbor:"1,keyasint,omitempty"`
 }
 
+// ExecutionSignalled is the body of execution.signalled: what was sent to the
+// program. It is recorded before it is sent.
+type ExecutionSignalled struct {
+	Signal uint64 `cbor:"1,keyasint,omitempty"`
+	// Name is what the home's kernel calls it, for example "TERM"; empty where
+	// it has only a number.
+	Name string `cbor:"2,keyasint,omitempty"`
+}
+
 // Remark is the body of every other event: why, in words for people. Where
 // there is nothing to say it is empty.
 type Remark struct {
@@ -77,6 +87,8 @@ func NewBody(t Type) any {
 		return new(ExecutionStarted)
 	case ExecutionRenamedType:
 		return new(ExecutionRenamed)
+	case ExecutionSignalledType:
+		return new(ExecutionSignalled)
 	}
 	if _, known := kinds[t]; known {
 		return new(Remark)

@@ -12,7 +12,7 @@ var kinds = map[Type]Class{
 	ExecutionControlChangedType: Causal, ExecutionRenamedType: Causal, ExecutionInputType: Causal,
 	ExecutionResizedType: Causal, ExecutionOutputType: Causal, ExecutionSuspendedType: Causal,
 	ExecutionExitedType: Causal, ExecutionLostType: Causal, ExecutionRecoveredType: Causal,
-	ExecutionRunningType: Causal,
+	ExecutionRunningType: Causal, ExecutionSignalledType: Causal,
 }
 
 // Known reports whether schema version 1 defines a type. An event of another

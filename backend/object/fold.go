@@ -48,6 +48,7 @@ var rules = map[event.Type]rule{
 	event.ExecutionControlChangedType: ran,
 	event.ExecutionInputType:          ran,
 	event.ExecutionResizedType:        ran,
+	event.ExecutionSignalledType:      ran,
 	event.ExecutionOutputType:         ran,
 	event.ExecutionSuspendedType:      ran,
 	event.ExecutionExitedType:         ran,

@@ -187,7 +187,7 @@ func (o oracle) step(l ledger, e event.Event) (ledger, string) {
 		to, legal = Exited, l.State != Exited
 	case event.ExecutionLostType:
 		to, legal = Lost, !over
-	case event.ExecutionAttachedType, event.ExecutionControlChangedType, event.ExecutionResizedType:
+	case event.ExecutionAttachedType, event.ExecutionControlChangedType, event.ExecutionResizedType, event.ExecutionSignalledType:
 		legal, changes = !over, false
 	default:
 		changes = false

@@ -116,6 +116,8 @@ func randomBody(r *rand.Rand, t event.Type) any {
 		return event.ExecutionStarted{Name: fmt.Sprint("s", r.Intn(5)), Argv: []string{"a"}}
 	case event.ExecutionRenamedType:
 		return event.ExecutionRenamed{Name: fmt.Sprint("n", r.Intn(5))}
+	case event.ExecutionSignalledType:
+		return event.ExecutionSignalled{Signal: uint64(r.Intn(64))}
 	}
 	return event.Remark{Why: fmt.Sprint("w", r.Intn(100))}
 }

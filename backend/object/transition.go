@@ -49,6 +49,7 @@ var transitions = []transition{
 	{event.ExecutionOutputType, every, ""},
 	{event.ExecutionInputType, every, ""},
 	{event.ExecutionResizedType, live, ""},
+	{event.ExecutionSignalledType, live, ""},
 	{event.ExecutionAttachedType, live, ""},
 	{event.ExecutionDetachedType, every, ""},
 	{event.ExecutionControlChangedType, live, ""},

@@ -51,6 +51,7 @@ var sentences = map[event.Type]func(line) string{
 	event.ExecutionRenamedType:        renamed,
 	event.ExecutionInputType:          typed,
 	event.ExecutionResizedType:        resized,
+	event.ExecutionSignalledType:      signalled,
 	event.ExecutionOutputType:         wrote,
 	event.ExecutionSuspendedType:      func(l line) string { return l.what() + " was suspended" + l.why() },
 	event.ExecutionRecoveredType:      func(l line) string { return l.what() + " goes on" + l.why() },
@@ -105,11 +106,31 @@ func typed(l line) string {
 	return who + " typed " + much + "into " + l.what()
 }
 
+// resized names who asked for the size. Of one that came with the window of who
+// drives the core writes the event, in the execution's own session.
 func resized(l line) string {
-	if s := l.event.Header.Facts.Size; s != nil {
+	s := l.event.Header.Facts.Size
+	switch asked := l.event.Header.Surface != event.SurfaceSystem; {
+	case asked && s != nil:
+		return fmt.Sprintf("%s resized %s to %d columns by %d rows", l.who(), l.what(), s.Cols, s.Rows)
+	case asked:
+		return l.who() + " resized " + l.what()
+	case s != nil:
 		return fmt.Sprintf("%s is now %d columns by %d rows", l.what(), s.Cols, s.Rows)
 	}
 	return l.what() + " was resized"
+}
+
+func signalled(l line) string {
+	body := contentOf[event.ExecutionSignalled](l.event)
+	signal := "a signal"
+	switch {
+	case body.Name != "":
+		signal = l.printed(body.Name)
+	case body.Signal != 0:
+		signal = fmt.Sprintf("signal %d", body.Signal)
+	}
+	return l.who() + " sent " + signal + " to " + l.what()
 }
 
 func wrote(l line) string {

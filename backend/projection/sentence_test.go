@@ -50,6 +50,13 @@ func of(t event.Type, actor event.ID, facts event.Facts, content any) event.Even
 	return event.Event{ID: event.ID{9}, Header: h, Body: body}
 }
 
+// ofTheCore is what the core writes in the session of build.
+func ofTheCore(t event.Type, facts event.Facts) event.Event {
+	e := of(t, system, facts, event.Remark{})
+	e.Header.Surface = event.SurfaceSystem
+	return e
+}
+
 func n(v uint64) *uint64 { return &v }
 
 type said struct {
@@ -83,8 +90,12 @@ func table() []said {
 		{withID(of(event.ExecutionRenamedType, anna, none, event.ExecutionRenamed{Name: "server"}), renames), "anna renamed build to server", "someone renamed a terminal to a name that is not here", "build", ""},
 		{of(event.ExecutionInputType, system, event.Facts{Typed: n(12), Turn: &event.Turn{Epoch: 1, Driver: anna}}, nothing), "anna typed 12 bytes into build", "someone typed 12 bytes into a terminal", "build", ""},
 		{of(event.ExecutionInputType, system, none, nothing), "someone typed into build", "someone typed into a terminal", "build", ""},
-		{of(event.ExecutionResizedType, system, event.Facts{Size: &event.Size{Cols: 80, Rows: 24}}, nothing), "build is now 80 columns by 24 rows", "a terminal is now 80 columns by 24 rows", "build", ""},
-		{of(event.ExecutionResizedType, system, none, nothing), "build was resized", "a terminal was resized", "build", ""},
+		{of(event.ExecutionResizedType, anna, event.Facts{Size: &event.Size{Cols: 80, Rows: 24}}, nothing), "anna resized build to 80 columns by 24 rows", "someone resized a terminal to 80 columns by 24 rows", "build", ""},
+		{of(event.ExecutionResizedType, anna, none, nothing), "anna resized build", "someone resized a terminal", "build", ""},
+		{ofTheCore(event.ExecutionResizedType, event.Facts{Size: &event.Size{Cols: 80, Rows: 24}}), "build is now 80 columns by 24 rows", "a terminal is now 80 columns by 24 rows", "build", ""},
+		{ofTheCore(event.ExecutionResizedType, none), "build was resized", "a terminal was resized", "build", ""},
+		{of(event.ExecutionSignalledType, anna, none, event.ExecutionSignalled{Signal: 15, Name: "TERM"}), "anna sent TERM to build", "someone sent a signal to a terminal", "build", ""},
+		{of(event.ExecutionSignalledType, anna, none, event.ExecutionSignalled{Signal: 35}), "anna sent signal 35 to build", "someone sent a signal to a terminal", "build", ""},
 		{of(event.ExecutionOutputType, system, event.Facts{Range: &event.Range{From: 1000, To: 4000}}, nothing), "build wrote 3 KB", "a terminal wrote 3 KB", "build", ""},
 		{of(event.ExecutionOutputType, system, none, nothing), "build wrote", "a terminal wrote", "build", ""},
 		{of(event.ExecutionSuspendedType, system, none, event.Remark{Why: "the disk is full"}), "build was suspended: the disk is full", "a terminal was suspended", "build", ""},
@@ -161,6 +172,9 @@ func TestNamesCannotSteer(t *testing.T) {
 		e.Body = of(e.Header.Type, anna, event.Facts{}, event.Remark{Why: "\x07\n"}).Body
 		if e.Header.Type == event.ExecutionRenamedType {
 			e.Body = of(e.Header.Type, anna, event.Facts{}, event.ExecutionRenamed{Name: "\u009b\n"}).Body
+		}
+		if e.Header.Type == event.ExecutionSignalledType {
+			e.Body = of(e.Header.Type, anna, event.Facts{}, event.ExecutionSignalled{Name: "\u009b\n"}).Body
 		}
 		for _, said := range []string{Sentence(e, hostile{}), Subject(e, hostile{})} {
 			if strings.ContainsAny(said, "\x1b\n\r\x07\u009b\u202e") {
