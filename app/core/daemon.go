@@ -158,7 +158,7 @@ func (d *daemon) serve(s *studio.Studio) error {
 		defer cancel()
 		return server.Close(ctx)
 	})
-	if err := server.ListenLocal(d.home.CheckRuntime); err != nil {
+	if err := server.ListenLocal(d.home.MakeRuntime); err != nil {
 		return err
 	}
 	// core.json only tells; a full disk keeps nobody from reading what is here.

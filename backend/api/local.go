@@ -1,58 +1,43 @@
 package api
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 	"syscall"
-
-	"atelier.dev/atelier/backend/fault"
 )
 
-// ListenLocal serves the owner of the home on its unix socket. check refuses a
+// ListenLocal serves the owner of the home on its unix socket, and goes on when
+// its file is removed. ready makes what lacks of the folder, and refuses a
 // planted folder or socket. A socket that a dead core left is replaced; one that
 // somebody answers on is not: reason socket_taken.
-func (s *Server) ListenLocal(check func() error) error {
-	if err := check(); err != nil {
-		return err
-	}
-	path := s.o.Socket
-	if conn, err := net.DialTimeout("unix", path, dialWait); err == nil {
-		conn.Close()
-		return fault.New(fault.FailedPrecondition, "socket_taken", "another process answers on "+path,
-			"end it, or use another home").With("path", path)
-	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return cannotListen(err, path)
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+func (s *Server) ListenLocal(ready func() error) error {
+	l, err := openSocket(s.o.Socket, ready, s.o.Tell)
 	if err != nil {
-		return cannotListen(err, path)
-	}
-	if err := os.Chmod(path, 0o600); err != nil { // its folder is closed to others, so there was no moment to use
-		return errors.Join(cannotListen(err, path), l.Close())
+		return err
 	}
 	s.serveLocal(l, os.Geteuid())
 	return nil
 }
 
-func (s *Server) serveLocal(l *net.UnixListener, uid int) {
+// unixListener is what tells of each connection who made it.
+type unixListener interface {
+	net.Listener
+	AcceptUnix() (*net.UnixConn, error)
+}
+
+func (s *Server) serveLocal(l unixListener, uid int) {
 	owner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.api.ServeHTTP(w, r.WithContext(WithOwner(r.Context())))
 	})
 	s.serve(s.ctx, bounded(sameUser{l, uid, s.o.Tell}, localConns), owner)
 }
 
-func cannotListen(err error, where string) error {
-	return fault.Wrap(err, fault.Unavailable, "cannot_listen", "cannot listen on "+where, "see that the folder is yours and the disk is not full")
-}
-
 // sameUser hands on connections of one user alone. Others are closed before a
 // byte of theirs is read.
 type sameUser struct {
-	*net.UnixListener
+	unixListener
 	uid  int
 	tell func(level, message string)
 }

@@ -25,11 +25,12 @@ func (h Home) Make() error {
 			return err
 		}
 	}
-	return h.makeRuntime()
+	return h.MakeRuntime()
 }
 
-// makeRuntime makes the runtime folder step by step without following a link.
-func (h Home) makeRuntime() error {
+// MakeRuntime makes what lacks of the runtime folder, step by step without
+// following a link, and refuses a planted one.
+func (h Home) MakeRuntime() error {
 	if err := sheltered(filepath.Dir(h.anchor)); err != nil {
 		return err
 	}
