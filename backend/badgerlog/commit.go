@@ -37,7 +37,13 @@ func (l *Log) commitBeside(slot []byte, entries []entry, next point) error {
 	if err := l.anchor.write(slot); err != nil {
 		return err
 	}
-	return errors.Join(l.store(entries, next.version()), l.anchor.sync())
+	if len(slot) < syncAside {
+		return errors.Join(l.store(entries, next.version()), l.anchor.sync())
+	}
+	anchored := make(chan error, 1)
+	go func() { anchored <- l.anchor.sync() }()
+	err := l.store(entries, next.version())
+	return errors.Join(err, <-anchored)
 }
 
 func (l *Log) commitLarge(entries []entry, next point) error {

@@ -35,7 +35,10 @@ const (
 	slotSize = 64 << 10
 	// slotGroup is the largest group whose bytes go into a slot: writing more
 	// twice takes longer than syncing the store first and a short slot then.
-	slotGroup = 8 << 10
+	slotGroup = 40 << 10
+	// syncAside is the slot that takes longer to sync than another goroutine
+	// takes to begin with it.
+	syncAside = 4 << 10
 	// reserve is the free space below which the log becomes read-only: Badger
 	// writes through mapped files, and a full disk would kill the process.
 	reserve = 64 << 20
