@@ -53,9 +53,9 @@ const (
 	idleWait = 2 * time.Minute
 	// headerBytes bounds a request's header: a browser's are below 4 KiB.
 	headerBytes = 32 << 10
-	// socketEvery is how often a core looks whether its socket is there: a command
-	// that finds none waits about as long as for the start of a core.
-	socketEvery = 500 * time.Millisecond
+	// socketEvery is how often a core looks whether its socket is there. Each look
+	// wakes an idle core, and a command that finds none waits for a rare accident.
+	socketEvery = 2 * time.Second
 	// localConns bounds the connections over the unix socket: a stream and a few
 	// calls for each window and command at work.
 	localConns = 2048
