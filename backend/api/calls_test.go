@@ -68,6 +68,25 @@ func TestSessionIsRead(t *testing.T) {
 	}
 }
 
+// Every write says as which event it is durable: the answer of each method that
+// acts on an execution, however many there will be.
+func TestEveryWriteIsAcknowledged(t *testing.T) {
+	w, methods := newWorld(t), 0
+	all := atelierv1.File_atelier_v1_execution_proto.Services().ByName("ExecutionService").Methods()
+	for n := range all.Len() {
+		if m := all.Get(n); classOf(m) == atelierv1.AuthorizationClass_AUTHORIZATION_CLASS_ACT {
+			methods++
+			a := w.call("ExecutionService/"+string(m.Name()), `{"execution":"x"}`, SessionHeader, session.String())
+			if a.status != 200 || !strings.Contains(a.body, `"ackEventId":"`+anID.String()+`"`) || !strings.Contains(a.body, `"ackFrontier":[{`) {
+				t.Errorf("%s answers %+v", m.Name(), a)
+			}
+		}
+	}
+	if methods < 7 {
+		t.Errorf("only %d methods act", methods)
+	}
+}
+
 func TestEveryCodeGoesOverTheWire(t *testing.T) {
 	w := newWorld(t)
 	for _, code := range fault.Codes() {

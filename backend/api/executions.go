@@ -108,11 +108,11 @@ func (s executions) Kill(ctx context.Context, q *connect.Request[atelierv1.KillR
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.o.Studio.Kill(ctx, c, q.Msg.GetExecution(), q.Msg.GetSignal())
+	id, ack, err := s.o.Studio.Kill(ctx, c, q.Msg.GetExecution(), q.Msg.GetSignal())
 	if err != nil {
 		return nil, err
 	}
-	return connect.NewResponse(&atelierv1.KillResponse{ExecutionId: idText(id)}), nil
+	return connect.NewResponse(&atelierv1.KillResponse{ExecutionId: idText(id), Ack: s.words.ack(ack)}), nil
 }
 
 func (s executions) Wait(ctx context.Context, q *connect.Request[atelierv1.WaitRequest]) (*connect.Response[atelierv1.WaitResponse], error) {
@@ -132,11 +132,11 @@ func (s executions) Resize(ctx context.Context, q *connect.Request[atelierv1.Res
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.o.Studio.Resize(ctx, c, q.Msg.GetExecution(), q.Msg.GetCols(), q.Msg.GetRows())
+	id, ack, err := s.o.Studio.Resize(ctx, c, q.Msg.GetExecution(), q.Msg.GetCols(), q.Msg.GetRows())
 	if err != nil {
 		return nil, err
 	}
-	return connect.NewResponse(&atelierv1.ResizeResponse{ExecutionId: idText(id)}), nil
+	return connect.NewResponse(&atelierv1.ResizeResponse{ExecutionId: idText(id), Ack: s.words.ack(ack)}), nil
 }
 
 func (s executions) Rename(ctx context.Context, q *connect.Request[atelierv1.RenameRequest]) (*connect.Response[atelierv1.RenameResponse], error) {

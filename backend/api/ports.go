@@ -35,8 +35,8 @@ type Keyboards interface {
 
 // Changes act on a terminal that runs.
 type Changes interface {
-	Kill(ctx context.Context, c studio.Caller, ref, signal string) (event.ID, error)
-	Resize(ctx context.Context, c studio.Caller, ref string, cols, rows uint32) (event.ID, error)
+	Kill(ctx context.Context, c studio.Caller, ref, signal string) (event.ID, studio.Ack, error)
+	Resize(ctx context.Context, c studio.Caller, ref string, cols, rows uint32) (event.ID, studio.Ack, error)
 	Rename(ctx context.Context, c studio.Caller, ref, name string) (event.ID, studio.Ack, error)
 }
 

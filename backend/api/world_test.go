@@ -146,12 +146,12 @@ func (m *memory) Route(t attach.Ticket) (string, error) {
 	return "", fault.New(fault.Unauthenticated, "ticket_unknown", "this ticket leads nowhere", "attach again")
 }
 
-func (m *memory) Kill(context.Context, studio.Caller, string, string) (event.ID, error) {
-	return anID, m.did("Kill")
+func (m *memory) Kill(context.Context, studio.Caller, string, string) (event.ID, studio.Ack, error) {
+	return anID, acked, m.did("Kill")
 }
 
-func (m *memory) Resize(context.Context, studio.Caller, string, uint32, uint32) (event.ID, error) {
-	return anID, m.did("Resize")
+func (m *memory) Resize(context.Context, studio.Caller, string, uint32, uint32) (event.ID, studio.Ack, error) {
+	return anID, acked, m.did("Resize")
 }
 
 func (m *memory) Rename(context.Context, studio.Caller, string, string) (event.ID, studio.Ack, error) {

@@ -13,54 +13,63 @@ import (
 	"atelier.dev/atelier/backend/fault"
 )
 
-// Kill sends a signal by name or number to the program; empty means TERM.
-// Reasons: signal_unknown, execution_ended.
-func (s *Studio) Kill(ctx context.Context, c Caller, ref, signal string) (event.ID, error) {
-	n, err := signalOf(signal)
+// Kill sends a signal by name or number to the program; empty means TERM. Who
+// sends it is durable before, so that no signal is without its author: what
+// cannot be sent then was asked for all the same. Reasons: signal_unknown,
+// signal_denied, execution_ended.
+func (s *Studio) Kill(ctx context.Context, c Caller, ref, signal string) (event.ID, Ack, error) {
+	sent, err := signalOf(signal)
 	if err != nil {
-		return event.ID{}, err
+		return event.ID{}, Ack{}, err
 	}
-	return s.ask(ctx, c, ref, attach.Signal{Signal: n})
+	se, r, held, err := s.reached(ctx, c, ref)
+	if err != nil {
+		return event.ID{}, Ack{}, err
+	}
+	e, err := r.act(ctx, se, event.Draft{Type: event.ExecutionSignalledType, Body: encode(&sent)}, se.basis(r.id)...)
+	if err != nil {
+		return r.id, Ack{}, err
+	}
+	// It is recorded, so it is sent even when the caller gives up now.
+	if err := held.Do(context.WithoutCancel(ctx), attach.Signal{Signal: uint32(sent.Signal)}); err != nil {
+		return r.id, Ack{}, err
+	}
+	ack, err := s.ack(c, e.ID)
+	return r.id, ack, err
 }
 
-// Resize sets the size of a terminal. Whoever drives may set it again.
-func (s *Studio) Resize(ctx context.Context, c Caller, ref string, cols, rows uint32) (event.ID, error) {
-	if cols < 1 || rows < 1 || cols > sizeMax || rows > sizeMax {
-		return event.ID{}, badSize()
-	}
-	return s.ask(ctx, c, ref, attach.ResizeByCore{Cols: uint16(cols), Rows: uint16(rows)})
-}
-
-// ask lets the shim of an execution carry out a request.
-func (s *Studio) ask(ctx context.Context, c Caller, ref string, f attach.Frame) (event.ID, error) {
-	_, id, err := s.named(c, ref)
+// reached resolves the terminal of a command that acts on what runs in it.
+func (s *Studio) reached(ctx context.Context, c Caller, ref string) (*session, *run, Held, error) {
+	se, id, err := s.named(c, ref)
 	if err != nil {
-		return id, err
+		return nil, nil, nil, err
 	}
 	r, err := s.runOf(id)
 	if err != nil {
-		return id, err
+		return nil, nil, nil, err
 	}
 	held, err := r.reach(ctx)
-	if err != nil {
-		return id, err
-	}
-	return id, held.Do(ctx, f)
+	return se, r, held, err
 }
 
 // lastSignal is SIGRTMAX on Linux.
 const lastSignal = 64
 
-func signalOf(text string) (uint32, error) {
+func signalOf(text string) (event.ExecutionSignalled, error) {
 	if text == "" {
-		return uint32(unix.SIGTERM), nil
+		return sentAs(unix.SIGTERM), nil
 	}
 	if n, err := strconv.ParseUint(text, 10, 8); err == nil && n > 0 && n <= lastSignal {
-		return uint32(n), nil
+		return sentAs(unix.Signal(n)), nil
 	}
 	n := unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(text), "SIG"))
 	if n == 0 {
-		return 0, fault.New(fault.InvalidArgument, "signal_unknown", fmt.Sprintf("there is no signal %q", text), "give a name such as TERM, or a number from 1 to 64")
+		return event.ExecutionSignalled{}, fault.New(fault.InvalidArgument, "signal_unknown", fmt.Sprintf("there is no signal %q", text),
+			"give a name such as TERM, or a number from 1 to 64")
 	}
-	return uint32(n), nil
+	return sentAs(n), nil
+}
+
+func sentAs(n unix.Signal) event.ExecutionSignalled {
+	return event.ExecutionSignalled{Signal: uint64(n), Name: strings.TrimPrefix(unix.SignalName(n), "SIG")}
 }

@@ -24,6 +24,9 @@ const (
 	// sendWait is how long a program may leave typed input unread before Send
 	// gives the keyboard back.
 	sendWait = 10 * time.Second
+	// resizeWait is how long Resize waits for the event of a size that the shim has
+	// set: one link and one sync, or some seconds on a machine that swaps.
+	resizeWait = 10 * time.Second
 	// settleWait bounds an operator's leaving when the core ends.
 	settleWait = 5 * time.Second
 	// watchEvery spaces the lists that a watcher gets: ten a second look live.

@@ -114,7 +114,7 @@ func (s *Studio) Rename(ctx context.Context, c Caller, ref, name string) (event.
 		return id, Ack{}, err
 	}
 	e, err := s.write(ctx, se, event.Draft{Type: event.ExecutionRenamedType, Affected: []event.ID{id},
-		Facts: event.Facts{Fields: []string{"name"}}, Body: encode(&event.ExecutionRenamed{Name: name})}, se.basis(id)...)
+		Facts: event.Facts{Fields: []string{"name"}}, Body: encode(&event.ExecutionRenamed{Name: name})}, append(se.basis(id), id)...)
 	if err != nil {
 		return id, Ack{}, err
 	}

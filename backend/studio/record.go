@@ -147,7 +147,7 @@ func (r *run) eventOf(ctx context.Context, n attach.Note) (over bool, err error)
 		typed := n.Count
 		return false, r.write(ctx, event.ExecutionInputType, event.Facts{Typed: &typed, Turn: r.turnUnder(n.Epoch)}, "")
 	case attach.NoteResized:
-		return false, r.write(ctx, event.ExecutionResizedType, event.Facts{Size: sizeOf(n)}, "")
+		return false, r.isSized(ctx, n)
 	case attach.NoteSuspended:
 		return false, r.write(ctx, event.ExecutionSuspendedType, event.Facts{State: "suspended"}, valid(n.Message))
 	case attach.NoteResumed:

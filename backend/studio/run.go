@@ -21,11 +21,13 @@ type run struct {
 	// when its end is an event.
 	ready, over chan struct{}
 	ask         chan func(context.Context)
-	// turns orders changes of the keyboard.
-	turns sync.Mutex
+	catching    chan chan struct{} // asks for all that was said to be taken
+	// turns orders changes of the keyboard, sizing sizes that callers ask for.
+	turns, sizing sync.Mutex
 
 	mu      sync.Mutex
-	held    Held // nil while no shim is reached
+	held    Held      // nil while no shim is reached
+	wanted  *resizing // what a caller asked for and no note has told yet
 	end     uint64
 	pid     int64
 	epoch   uint64 // the highest that was ever used
@@ -63,7 +65,7 @@ func ticketsKey(id event.ID) string { return "tickets/" + id.String() }
 
 // newRun makes the run of an execution as the objects have it.
 func (s *Studio) newRun(id event.ID, pastOf []event.ID, recorded, noted, epoch uint64) *run {
-	return &run{s: s, id: id, ready: make(chan struct{}), over: make(chan struct{}), ask: make(chan func(context.Context)),
+	return &run{s: s, id: id, ready: make(chan struct{}), over: make(chan struct{}), ask: make(chan func(context.Context)), catching: make(chan chan struct{}),
 		se:      &session{id: id, actor: s.system, surface: event.SurfaceSystem, own: true, deps: pastOf},
 		tickets: map[attach.Ticket]*operator{}, turnOf: map[uint64]event.Turn{}, stirred: make(chan struct{}, 1),
 		end: recorded, recorded: recorded, noted: noted, epoch: epoch}
@@ -137,10 +139,11 @@ func (r *run) flush(ctx context.Context) error {
 }
 
 // act writes what somebody does to a program that lives. The execution's next
-// event follows it. Reason execution_ended when the end is an event already:
+// event follows it, and it follows the event that made the execution, which its
+// author has named. Reason execution_ended when the end is an event already:
 // what is done to a program that has ended would be void.
 func (r *run) act(ctx context.Context, by *session, d event.Draft, basedOn ...event.ID) (e event.Event, err error) {
-	d.Affected = []event.ID{r.id}
+	d.Affected, basedOn = []event.ID{r.id}, append(basedOn, r.id)
 	err = r.within(ctx, func(context.Context) error {
 		if e, err = r.s.write(ctx, by, d, basedOn...); err != nil || by == r.se {
 			return err
@@ -157,22 +160,41 @@ func (r *run) written() uint64 {
 	return r.end
 }
 
-// hear takes what the shim says until the link breaks. Sizes coalesce, notes wait.
+// hear takes what the shim says until the link breaks. Who is catching up knows
+// that what was said before is taken: the link gives an answer after that.
 func (r *run) hear(held Held) {
-	for f := range held.Heard() {
-		switch f := f.(type) {
-		case attach.Wrote:
-			r.mu.Lock()
-			r.end = max(r.end, f.End)
-			r.mu.Unlock()
-		case attach.Held:
-			r.isHeld(f)
-			continue
-		case attach.Note:
-			r.queue(f)
+	for {
+		select {
+		case f, more := <-held.Heard():
+			if !more {
+				return
+			}
+			r.takes(f)
+		case taken := <-r.catching:
+			for range len(held.Heard()) {
+				if f, more := <-held.Heard(); more {
+					r.takes(f)
+				}
+			}
+			close(taken)
 		}
-		r.stir()
 	}
+}
+
+// takes takes a frame of the shim. Sizes coalesce, notes wait.
+func (r *run) takes(f attach.Frame) {
+	switch f := f.(type) {
+	case attach.Wrote:
+		r.mu.Lock()
+		r.end = max(r.end, f.End)
+		r.mu.Unlock()
+	case attach.Held:
+		r.isHeld(f)
+		return
+	case attach.Note:
+		r.queue(f)
+	}
+	r.stir()
 }
 
 func (r *run) stir() {

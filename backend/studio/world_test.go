@@ -38,6 +38,8 @@ type world struct {
 	quiet bool
 	// asked is called with each use of chance; nil does nothing.
 	asked func()
+	// appended is called with the type of each event that was written; nil does nothing.
+	appended func(event.Type)
 	// refused is a type of event that the log takes no more.
 	refused event.Type
 
@@ -91,7 +93,11 @@ func (r refusing) Append(ctx context.Context, d event.Draft) (event.Event, error
 	if d.Type == r.w.refused {
 		return event.Event{}, fault.New(fault.Unavailable, "read_only", "the log takes no more writes", "mend the disk")
 	}
-	return r.Log.Append(ctx, d)
+	e, err := r.Log.Append(ctx, d)
+	if r.w.appended != nil {
+		r.w.appended(d.Type)
+	}
+	return e, err
 }
 
 // chance is the source of random bytes.
@@ -343,6 +349,8 @@ type fakeShim struct {
 	driver   attach.Ticket
 	admitted map[attach.Ticket]bool // to connected
 	input    []byte
+	signals  []uint32
+	size     attach.Size
 	refuse   error
 }
 
@@ -366,7 +374,10 @@ func (h *fakeHeld) Close() error {
 	return nil
 }
 
-func (h *fakeHeld) Do(_ context.Context, f attach.Frame) error {
+func (h *fakeHeld) Do(ctx context.Context, f attach.Frame) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	s := h.shim
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -382,6 +393,12 @@ func (h *fakeHeld) Do(_ context.Context, f attach.Frame) error {
 		s.admitted[f.Ticket] = connected
 	case attach.Dismiss:
 		delete(s.admitted, f.Ticket)
+	case attach.ResizeByCore:
+		if attach.Size(f) != s.size {
+			s.noted(attach.Note{Kind: attach.NoteResized, Cols: f.Cols, Rows: f.Rows})
+		}
+	case attach.Signal:
+		s.signals = append(s.signals, f.Signal)
 	case attach.Grant:
 		if f.Epoch <= s.epoch {
 			return fault.New(fault.Aborted, "epoch", fmt.Sprintf("epoch %d is not after %d", f.Epoch, s.epoch), "take the next")
@@ -426,6 +443,14 @@ func (s *fakeShim) hangUp() {
 func (s *fakeShim) note(n attach.Note) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.noted(n)
+}
+
+// noted is note for who holds mu.
+func (s *fakeShim) noted(n attach.Note) {
+	if n.Cols > 0 {
+		s.size = attach.Size{Cols: n.Cols, Rows: n.Rows}
+	}
 	s.spool.mu.Lock()
 	n.Index, n.Offset = uint64(len(s.spool.notes))+1, uint64(len(s.spool.bytes))
 	s.spool.notes = append(s.spool.notes, n)
