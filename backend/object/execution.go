@@ -19,7 +19,10 @@ type Execution struct {
 	Home    event.Chain
 	Launch  Launch
 
-	State    State
+	State State
+	// Ran tells that the program was seen to run: what ended without that was
+	// never started.
+	Ran      bool
 	Turn     event.Turn // epoch 0 before the first turn
 	Size     event.Size // 0 by 0 before one was stated
 	Output   uint64     // the end of the last range that an event named, in bytes

@@ -23,6 +23,7 @@ type plain struct {
 	Operators string
 	Exit      string
 	Ended     bool
+	Ran       bool
 	Reason    string
 	Names     []event.ID // whose values stand, ascending
 	Default   event.ID
@@ -220,7 +221,7 @@ func (o oracle) step(l ledger, e event.Event) (ledger, string) {
 		after.Reason, after.Ended = o.why(e), to == Exited || to == Lost
 	}
 	if changes && to == Running {
-		after.Reason = ""
+		after.Reason, after.Ran = "", true
 	}
 	if after.Ended && !over {
 		after.Turn, after.seats = event.Turn{Epoch: after.Turn.Epoch}, nil
@@ -299,7 +300,7 @@ func (o oracle) maximal(events []event.Event) []event.ID {
 
 // seen reduces an execution of the fold to what the oracle computes.
 func seen(x *Execution) plain {
-	p := plain{State: x.State, Turn: x.Turn, Size: x.Size, Output: x.Output, Typed: x.Typed, Note: -1, Ended: !x.EndedAt.IsZero(),
+	p := plain{State: x.State, Ran: x.Ran, Turn: x.Turn, Size: x.Size, Output: x.Output, Typed: x.Typed, Note: -1, Ended: !x.EndedAt.IsZero(),
 		Reason: x.Reason.Value, Default: x.Name.Default().Event, Version: x.Frontier, Updated: x.UpdatedAt.UnixNano(), Clouded: x.Metadata.NotUnderstood}
 	if x.LastNote != nil {
 		p.Note = int64(*x.LastNote)

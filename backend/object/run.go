@@ -145,7 +145,7 @@ func typed(x *Execution, e event.Event) *fault.Error {
 }
 
 // ended keeps what holds only as long as a state does: the end, its reason, and
-// that nobody is attached to or drives what is over.
+// that nobody is attached to or drives what is over; and for ever that it ran.
 func ended(x *Execution, e event.Event) *fault.Error {
 	exit := e.Header.Facts.Exit
 	if e.Header.Type == event.ExecutionExitedType {
@@ -156,7 +156,7 @@ func ended(x *Execution, e event.Event) *fault.Error {
 	}
 	switch e.Header.Type {
 	case event.ExecutionRunningType, event.ExecutionRecoveredType:
-		x.EndedAt, x.Reason = time.Time{}, Text{}
+		x.EndedAt, x.Reason, x.Ran = time.Time{}, Text{}, true
 	case event.ExecutionSuspendedType:
 		x.Reason = remarkOf(e)
 	case event.ExecutionExitedType, event.ExecutionLostType:
