@@ -38,7 +38,7 @@ func (s *Studio) Attach(ctx context.Context, c Caller, ref string, observe bool,
 	}
 	r, err := s.runOf(id)
 	if fault.Is(err, "execution_ended") {
-		return s.attachEnded(c, se, id)
+		return s.attached(c, se, id, Attachment{Ended: true})
 	}
 	if err != nil {
 		return Attachment{}, err
@@ -64,28 +64,27 @@ func (s *Studio) Attach(ctx context.Context, c Caller, ref string, observe bool,
 func (s *Studio) attachedOr(c Caller, se *session, id event.ID, a Attachment, err error) (Attachment, error) {
 	switch {
 	case fault.Is(err, "execution_ended"):
-		return s.attachEnded(c, se, id)
+		return s.attached(c, se, id, Attachment{Ended: true})
 	case err != nil:
 		return Attachment{}, err
 	}
-	return s.attached(c, id, a)
+	return s.attached(c, se, id, a)
 }
 
-func (s *Studio) attachEnded(c Caller, se *session, id event.ID) (Attachment, error) {
-	if err := s.opens(se, id, s.versionOf(id)); err != nil {
+// attached fills in what every answer has, and opens the version that it tells.
+func (s *Studio) attached(c Caller, se *session, id event.ID, a Attachment) (Attachment, error) {
+	var version []event.ID
+	read, err := s.served(s.ctx, c, func() {
+		x, _ := s.fold.Execution(id)
+		v := s.viewing(x)
+		version = x.Frontier
+		a.ID, a.Driver, a.Output, a.Cols, a.Rows = id, v.Driver, v.Output, v.Cols, v.Rows
+	})
+	if err != nil {
 		return Attachment{}, err
 	}
-	return s.attached(c, id, Attachment{Ended: true})
-}
-
-// attached fills in what every answer has.
-func (s *Studio) attached(c Caller, id event.ID, a Attachment) (Attachment, error) {
-	x, _ := s.execution(id)
-	v := s.view(x)
-	a.ID, a.Driver, a.Output, a.Cols, a.Rows = id, v.Driver, v.Output, v.Cols, v.Rows
-	var err error
-	a.Ack, err = s.ack(c, a.Ack.Event)
-	return a, err
+	a.Ack.Frontier = read
+	return a, s.opens(se, id, version)
 }
 
 // attach opens the execution, records the operator, lets its ticket in and gives

@@ -44,14 +44,14 @@ func (s *Studio) Control(ctx context.Context, c Caller, ref, action string, t at
 }
 
 func (s *Studio) turnNow(c Caller, id event.ID) (Turn, error) {
-	x, _ := s.execution(id)
-	v := s.view(x)
-	var last event.ID
-	if heads := s.versionOf(id); len(heads) > 0 {
-		last = heads[0]
-	}
-	ack, err := s.ack(c, last)
-	return Turn{Epoch: v.Epoch, Driver: v.Driver, Ack: ack}, err
+	var t Turn
+	read, err := s.served(s.ctx, c, func() {
+		x, _ := s.fold.Execution(id)
+		v := s.viewing(x)
+		t = Turn{Epoch: v.Epoch, Driver: v.Driver, Ack: Ack{Event: x.Frontier[0]}}
+	})
+	t.Ack.Frontier = read
+	return t, err
 }
 
 // drives reports whether the ticket has the keyboard, and whether anybody has.

@@ -7,11 +7,10 @@ import (
 
 // Status tells how this core is.
 func (s *Studio) Status() Status {
-	read, _ := s.served(Caller{}) // without a session nothing can be stale
-	st := Status{Replica: s.p.Log.Replica(), Workspace: s.p.Log.Genesis(), Actor: s.human.ID,
-		ReadOnly: s.p.Log.ReadOnly(), Events: s.p.Log.Count(), Read: read}
+	st := Status{Replica: s.p.Log.Replica(), Workspace: s.p.Log.Genesis(), Actor: s.human.ID, ReadOnly: s.p.Log.ReadOnly()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	st.Events, st.Read = s.applied, s.heads
 	st.ActorName = s.fold.Name(s.human.ID)
 	if w, known := s.fold.Workspace(); known {
 		st.WorkspaceName, st.DeviceName = w.Name.Default().Value, w.Device.Default().Value
@@ -25,7 +24,7 @@ func (s *Studio) Doctor(ctx context.Context) ([]Finding, Frontier, error) {
 		{Name: "decisions", Level: "ok", Message: "decisions are kept on this device alone; it is trusted with them"},
 		{Name: "isolation", Level: "warning", Message: "programs run with all rights of this person (isolation: none)",
 			Mend: "start only programs that you would start in any terminal"}}
-	read, err := s.served(Caller{})
+	read, err := s.served(ctx, Caller{}, func() {})
 	return all, read, err
 }
 

@@ -2,6 +2,7 @@ package studio
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"atelier.dev/atelier/backend/event"
@@ -14,7 +15,7 @@ import (
 // with the last page, and when following whenever all known events are out. It
 // raises only the floor. Reasons: object_unknown, actor_unknown and their like.
 func (s *Studio) Events(ctx context.Context, c Caller, f EventFilter, each func([]Event, Frontier) error) error {
-	if _, err := s.served(c); err != nil {
+	if err := s.dominating(ctx, c, func() {}); err != nil {
 		return err
 	}
 	wanted, err := s.wanted(f)
@@ -41,42 +42,98 @@ type eventReader struct {
 	c      Caller
 	wanted func(event.Event) bool
 	each   func([]Event, Frontier) error
-	from   uint64
+	from   uint64        // arrivals below it were read
+	found  []event.Event // of those, what is wanted and not given yet
 	begun  bool
 }
 
 // page gives what is there from where the reader stands. With last, or at the
 // first time, the last page comes even when it is empty.
 func (r *eventReader) page(ctx context.Context, last bool) error {
-	var page []Event
-	err := r.s.p.Log.Scan(r.from, func(arrival uint64, e event.Event) error {
-		r.from = arrival + 1
+	for {
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+		page, read, whole, err := r.take(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !whole && len(page) == 0: // there are more by now
+		case whole && len(page) == 0 && r.begun && !last:
+			return nil
+		default:
+			r.begun = r.begun || whole
+			if err := r.each(page, read); err != nil || whole {
+				return err
+			}
+		}
+	}
+}
+
+// read goes on until a page is full or all that the objects have was read.
+func (r *eventReader) read(ctx context.Context) error {
+	return r.s.scan(r.from, func(arrival uint64, e event.Event) error {
 		if err := ctx.Err(); err != nil {
 			return fault.Wrap(err, fault.Canceled, "canceled", "the call was given up", "send it again")
 		}
-		if !r.wanted(e) {
-			return nil
+		if len(r.found) == pageEvents {
+			return errEnough
 		}
-		page = append(page, r.s.eventView(e))
-		if len(page) < pageEvents {
-			return nil
+		r.from = arrival + 1
+		if r.wanted(e) {
+			r.found = append(r.found, e)
 		}
-		full := page
-		page = nil
-		return r.each(full, nil)
+		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if len(page) == 0 && r.begun && !last {
+}
+
+// take makes a page of what was read. When that is whole, all that the objects
+// have, the page comes with their frontier: no word in it is newer.
+func (r *eventReader) take(ctx context.Context) (page []Event, read Frontier, whole bool, err error) {
+	s := r.s
+	err = s.dominating(ctx, r.c, func() {
+		whole = r.from >= s.applied
+		if !whole && len(r.found) < pageEvents {
+			return
+		}
+		for _, e := range r.found {
+			page = append(page, s.eventView(e))
+		}
+		r.found = nil
+		if whole {
+			read = s.heads
+			s.raise(r.c)
+		}
+	})
+	return page, read, whole, err
+}
+
+// errEnough ends a scan, and is no failure of it.
+var errEnough = errors.New("enough was read")
+
+// scan is the log's, as far as the objects have its events: what a durable one
+// means that they lack is not known yet.
+func (s *Studio) scan(from uint64, each func(arrival uint64, e event.Event) error) error {
+	end := s.appliedNow()
+	if from >= end {
 		return nil
 	}
-	r.begun = true
-	read, err := r.s.served(r.c)
-	if err != nil {
-		return err
+	err := s.p.Log.Scan(from, func(arrival uint64, e event.Event) error {
+		if arrival >= end {
+			return errEnough
+		}
+		return each(arrival, e)
+	})
+	if errors.Is(err, errEnough) {
+		return nil
 	}
-	return r.each(page, read)
+	return err
+}
+
+func (s *Studio) appliedNow() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.applied
 }
 
 // wanted returns what tells whether an event passes a filter.
@@ -100,14 +157,14 @@ func (s *Studio) wanted(f EventFilter) (func(event.Event) bool, error) {
 // beginning is the arrival from which on the newest n events that are wanted
 // lie. It looks at windows that double, from the end of the log.
 func (s *Studio) beginning(f EventFilter, wanted func(event.Event) bool) (uint64, error) {
-	count := s.p.Log.Count()
 	if f.Newest == 0 {
 		return 0, nil
 	}
+	count := s.appliedNow()
 	for window := uint64(max(firstWindow, f.Newest)); ; window *= 2 {
 		from := count - min(window, count)
 		var found []uint64
-		err := s.p.Log.Scan(from, func(arrival uint64, e event.Event) error {
+		err := s.scan(from, func(arrival uint64, e event.Event) error {
 			if arrival < count && wanted(e) {
 				found = append(found, arrival)
 			}
@@ -124,10 +181,8 @@ func (s *Studio) beginning(f EventFilter, wanted func(event.Event) bool) (uint64
 	}
 }
 
-// eventView is an event with its words.
+// eventView is an event with its words. The caller holds mu.
 func (s *Studio) eventView(e event.Event) Event {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	v := Event{Event: e, ActorName: s.fold.Name(e.Header.Actor.ID), Summary: projection.Sentence(e, s.fold),
 		Subject: projection.Subject(e, s.fold), Verdict: s.fold.Judgement(e.ID).Verdict.String()}
 	if content, err := event.DecodeBody(e.Header.Type, e.Body); err == nil {

@@ -21,6 +21,9 @@ const (
 	// the shim has said so: one link and one sync, or some seconds on a machine
 	// that swaps.
 	beginWait = 10 * time.Second
+	// floorWait is how long a call waits for what its caller was shown before: a
+	// durable event is in the objects within milliseconds.
+	floorWait = time.Second
 	// sendWait is how long a program may leave typed input unread before Send
 	// gives the keyboard back.
 	sendWait = 10 * time.Second

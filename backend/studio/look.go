@@ -53,14 +53,19 @@ func (s *Studio) actorName(id event.ID) string {
 
 // Executions lists all executions, ended ones too, in order of creation. It
 // raises only the floor.
-func (s *Studio) Executions(_ context.Context, c Caller) ([]Execution, Frontier, error) {
-	read, err := s.served(c)
+func (s *Studio) Executions(ctx context.Context, c Caller) ([]Execution, Frontier, error) {
+	var listed []*object.Execution
+	var all []Execution
+	read, err := s.served(ctx, c, func() {
+		listed = s.fold.Executions()
+		all = make([]Execution, 0, len(listed))
+		for _, x := range listed {
+			all = append(all, s.viewing(x))
+		}
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	s.mu.Lock()
-	listed := s.fold.Executions()
-	s.mu.Unlock()
 	if !c.Session.IsZero() {
 		se, err := s.session(c.Session)
 		if err != nil {
@@ -69,10 +74,6 @@ func (s *Studio) Executions(_ context.Context, c Caller) ([]Execution, Frontier,
 		se.mu.Lock()
 		se.listed = listed
 		se.mu.Unlock()
-	}
-	all := make([]Execution, 0, len(listed))
-	for _, x := range listed {
-		all = append(all, s.view(x))
 	}
 	return all, read, nil
 }
@@ -137,15 +138,19 @@ func (s *Studio) Wait(ctx context.Context, c Caller, ref string) (Execution, Fro
 	}
 	for {
 		news := s.newsNow()
-		x, _ := s.execution(id)
-		if x.State.Over() {
-			read, err := s.served(c)
-			return s.view(x), read, err
+		if x, _ := s.execution(id); x.State.Over() {
+			break
 		}
 		if err := s.await(ctx, news); err != nil {
 			return Execution{}, nil, err
 		}
 	}
+	var v Execution
+	read, err := s.served(ctx, c, func() {
+		x, _ := s.fold.Execution(id)
+		v = s.viewing(x)
+	})
+	return v, read, err
 }
 
 // view is an execution as surfaces show it: the objects' value, with what the
@@ -153,6 +158,11 @@ func (s *Studio) Wait(ctx context.Context, c Caller, ref string) (Execution, Fro
 func (s *Studio) view(x *object.Execution) Execution {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.viewing(x)
+}
+
+// viewing is view for a caller that holds mu.
+func (s *Studio) viewing(x *object.Execution) Execution {
 	v := Execution{ID: x.ID, Name: x.Name.Default().Value, State: string(x.State), Argv: x.Launch.Argv, Folder: x.Launch.Folder,
 		Variables: x.Launch.Environment, Cols: uint32(x.Size.Cols), Rows: uint32(x.Size.Rows), Epoch: x.Turn.Epoch,
 		Output: x.Output, Created: x.CreatedAt, Ended: x.EndedAt, CreatedBy: x.CreatedBy.ID,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"sync"
 
 	"atelier.dev/atelier/backend/event"
@@ -77,11 +76,11 @@ func (s *Studio) OpenSession(ctx context.Context, surface event.Surface, id stri
 		if err != nil {
 			return Session{}, nil, err
 		}
-		return s.answerSession(c.Session)
+		return s.answerSession(ctx, c.Session)
 	}
 	kept, err := event.ParseID(string(s.p.Log.LoadState(persistentKey(surface))))
 	if err == nil && s.usable(kept) == nil {
-		return s.answerSession(kept)
+		return s.answerSession(ctx, kept)
 	}
 	after := ""
 	if err == nil {
@@ -91,7 +90,7 @@ func (s *Studio) OpenSession(ctx context.Context, surface event.Surface, id stri
 	if err != nil {
 		return Session{}, nil, err
 	}
-	return s.answerSession(opened)
+	return s.answerSession(ctx, opened)
 }
 
 func persistentKey(surface event.Surface) string { return "persistent/" + surfaceWords[surface] }
@@ -115,16 +114,14 @@ func (s *Studio) beginSession(ctx context.Context, surface event.Surface, after 
 	return e.ID, s.p.Log.SaveState(persistentKey(surface), []byte(e.ID.String()))
 }
 
-func (s *Studio) answerSession(id event.ID) (Session, Frontier, error) {
-	read, err := s.served(Caller{Session: id})
-	if err != nil {
-		return Session{}, nil, err
-	}
+func (s *Studio) answerSession(ctx context.Context, id event.ID) (Session, Frontier, error) {
 	se, err := s.session(id)
 	if err != nil {
 		return Session{}, nil, err
 	}
-	return Session{ID: id, Actor: se.actor.ID, ActorName: s.actorName(se.actor.ID), Surface: se.surface}, read, nil
+	v := Session{ID: id, Actor: se.actor.ID, Surface: se.surface}
+	read, err := s.served(ctx, Caller{Session: id}, func() { v.ActorName = s.fold.Name(v.Actor) })
+	return v, read, err
 }
 
 // Caller resolves the session header of a call. An empty text is a caller
@@ -220,37 +217,6 @@ func (s *Studio) closeSessions() error {
 		return nil
 	}
 	return s.p.Log.SaveState("closed", []byte(s.p.Boot))
-}
-
-// served checks that what this person was shown before is here, raises the
-// floor to what is here now, and returns it. Reason stale names what lacks.
-func (s *Studio) served(c Caller) (Frontier, error) {
-	if c.Session.IsZero() {
-		return s.p.Log.Heads(), nil
-	}
-	// Under the lock: else a slower caller would hold older heads against a floor
-	// that a faster one has raised.
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	heads := Frontier(s.p.Log.Heads())
-	var behind []string
-	for _, seen := range s.floor {
-		at := slices.IndexFunc(heads, func(h event.Head) bool { return h.Chain == seen.Chain })
-		switch {
-		case at < 0:
-			behind = append(behind, "a whole chain")
-		case heads[at].Seq < seen.Seq:
-			behind = append(behind, plural(seen.Seq-heads[at].Seq, "event"))
-		case heads[at].Seq == seen.Seq && heads[at].ID != seen.ID:
-			behind = append(behind, "another event at the same place")
-		}
-	}
-	if len(behind) > 0 {
-		return nil, fault.New(fault.Unavailable, "stale", "this home lacks what this person was shown before: "+strings.Join(behind, ", "),
-			"put back the newest copy of the home, or wait until it has caught up")
-	}
-	s.floor = heads
-	return heads, nil
 }
 
 // opens notes that a session was shown these versions of an object, and keeps
@@ -350,16 +316,20 @@ func (s *Studio) writeAfter(ctx context.Context, se *session, d event.Draft) (ev
 	return e, err
 }
 
-// acted returns the session of a caller that acts; a read may do without.
+// acted returns the session of a caller that acts; a read may do without. What
+// lacks something that its person was shown does nothing: reason stale.
 func (s *Studio) acted(c Caller) (*session, error) {
 	if c.Session.IsZero() {
 		return nil, fault.New(fault.Unauthenticated, "session_missing", "this call needs a session", "open one with CoreService.OpenSession")
+	}
+	if err := s.dominating(s.ctx, c, func() {}); err != nil {
+		return nil, err
 	}
 	return s.session(c.Session)
 }
 
 // ack is the answer to a write.
 func (s *Studio) ack(c Caller, id event.ID) (Ack, error) {
-	read, err := s.served(c)
+	read, err := s.served(s.ctx, c, func() {})
 	return Ack{Event: id, Frontier: read}, err
 }

@@ -240,7 +240,7 @@ func TestCallersAtOnceAreNeverStale(t *testing.T) {
 					return
 				default:
 				}
-				if _, err := w.served(cli); err != nil {
+				if _, err := w.served(background, cli, func() {}); err != nil {
 					done <- err
 					return
 				}

@@ -12,24 +12,32 @@ import (
 // Show answers one object or event, whole, by name, id or a part of one; what
 // makes an object stands for it. It opens what it names. Reasons:
 // object_unknown, object_ambiguous.
-func (s *Studio) Show(_ context.Context, c Caller, ref string) (Shown, error) {
-	s.mu.Lock()
-	id, err := s.fold.Find("", ref)
-	s.mu.Unlock()
+func (s *Studio) Show(ctx context.Context, c Caller, ref string) (Shown, error) {
+	var o object.Object
+	var shown Shown
+	var failed error
+	read, err := s.served(ctx, c, func() {
+		var id event.ID
+		if id, failed = s.fold.Find("", ref); failed == nil {
+			o, _ = s.fold.Object(id)
+			shown.Object = s.document(o)
+		}
+	})
+	if err == nil {
+		err = failed
+	}
 	if fault.Is(err, "object_unknown") {
-		return s.showEvent(c, ref, err)
+		return s.showEvent(ctx, c, ref, err)
 	}
 	if err != nil {
 		return Shown{}, err
 	}
-	if err := s.shows(c, id, s.versionOf(id)); err != nil {
-		return Shown{}, err
-	}
-	read, err := s.served(c)
-	return Shown{Object: s.document(id), Read: read}, err
+	shown.Read = read
+	// The version that is answered, which may be an old one by now.
+	return shown, s.shows(c, o.Head().ID, o.Head().Frontier)
 }
 
-func (s *Studio) showEvent(c Caller, ref string, unknown error) (Shown, error) {
+func (s *Studio) showEvent(ctx context.Context, c Caller, ref string, unknown error) (Shown, error) {
 	if len(ref) < event.MinPrefix {
 		return Shown{}, unknown
 	}
@@ -47,8 +55,8 @@ func (s *Studio) showEvent(c Caller, ref string, unknown error) (Shown, error) {
 	if err := s.shows(c, e.ID, []event.ID{e.ID}); err != nil {
 		return Shown{}, err
 	}
-	v := s.eventView(e)
-	read, err := s.served(c)
+	var v Event
+	read, err := s.served(ctx, c, func() { v = s.eventView(e) })
 	return Shown{Event: &v, Read: read}, err
 }
 
@@ -65,10 +73,8 @@ func (s *Studio) shows(c Caller, id event.ID, version []event.ID) error {
 }
 
 // document is an object as a document: envelope, state, fields and concurrent.
-func (s *Studio) document(id event.ID) map[string]any {
-	s.mu.Lock()
-	o, _ := s.fold.Object(id)
-	s.mu.Unlock()
+// The caller holds mu.
+func (s *Studio) document(o object.Object) map[string]any {
 	n := o.Head()
 	d := map[string]any{"object_id": n.ID.String(), "schema_version": n.SchemaVersion, "kind": string(n.Kind),
 		"lifecycle": string(n.Lifecycle), "frontier": idTexts(n.Frontier), "created_at": timeText(n.CreatedAt),
@@ -100,7 +106,7 @@ func (s *Studio) document(id event.ID) map[string]any {
 var kindWords = map[event.ActorKind]string{event.Human: "human", event.Agent: "agent", event.Service: "service"}
 
 func (s *Studio) describeExecution(d map[string]any, x *object.Execution) {
-	v := s.view(x)
+	v := s.viewing(x)
 	d["name"], d["state"], d["status"], d["reason"] = v.Name, v.State, v.Status, v.Reason
 	d["argv"], d["program"], d["cwd"] = texts(v.Argv), x.Launch.Program, v.Folder
 	d["environment_names"], d["isolation"] = texts(v.Variables), v.Isolation

@@ -30,6 +30,7 @@ type Studio struct {
 	mu       sync.Mutex
 	fold     *object.Fold
 	applied  uint64        // arrivals below it are in the fold
+	heads    Frontier      // the newest event of each chain that is in the fold
 	news     chan struct{} // closed at the next change
 	sessions map[event.ID]*session
 	cut      bool // a power cut may have taken what earlier sessions had opened
@@ -96,7 +97,7 @@ func (s *Studio) catchUp() error {
 			return err
 		}
 		s.remember(e)
-		s.applied = arrival + 1
+		s.applied, s.heads = arrival+1, s.heads.with(e)
 		return nil
 	})
 	s.changed()

@@ -6,6 +6,7 @@ import (
 
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/object"
 )
 
 // TranscriptRequest is a part of an execution's stream.
@@ -41,6 +42,7 @@ type transcript struct {
 	each  func(Piece) error
 	spool Spool
 	at    uint64
+	seen  Frontier // what the bytes up to the end that is shown rest on
 }
 
 func (t *transcript) read(ctx context.Context) error {
@@ -52,7 +54,10 @@ func (t *transcript) read(ctx context.Context) error {
 	}
 	for {
 		news := t.s.newsNow()
-		x, _ := t.s.execution(t.id)
+		x, err := t.look(ctx)
+		if err != nil {
+			return err
+		}
 		end, last := x.Output, x.State.Over() || !t.q.Follow
 		if t.q.To != nil && *t.q.To <= end {
 			end, last = *t.q.To, true
@@ -66,23 +71,22 @@ func (t *transcript) read(ctx context.Context) error {
 	}
 }
 
-// open makes events of all that is there, keeps that the session was shown it,
-// and gives the first piece if timing was asked for.
+// look takes the execution as it stands, and keeps that the session was shown it.
+func (t *transcript) look(ctx context.Context) (x *object.Execution, err error) {
+	if t.seen, err = t.s.served(ctx, t.c, func() { x, _ = t.s.fold.Execution(t.id) }); err != nil {
+		return nil, err
+	}
+	return x, t.s.shows(t.c, t.id, x.Frontier)
+}
+
+// open makes events of all that is there, and gives the first piece if timing was
+// asked for.
 func (t *transcript) open(ctx context.Context) error {
 	if r, err := t.s.runOf(t.id); err == nil {
 		if _, err := r.reach(ctx); err == nil {
 			if err := r.flush(ctx); err != nil {
 				return err
 			}
-		}
-	}
-	if !t.c.Session.IsZero() {
-		se, err := t.s.session(t.c.Session)
-		if err != nil {
-			return err
-		}
-		if err := t.s.opens(se, t.id, t.s.versionOf(t.id)); err != nil {
-			return err
 		}
 	}
 	t.at = t.q.From
@@ -125,17 +129,13 @@ func (t *transcript) show(end uint64, last bool) error {
 	if !last {
 		return nil
 	}
-	read, err := t.s.served(t.c)
-	if err != nil {
-		return err
-	}
-	return t.each(Piece{Offset: t.at, Read: read})
+	return t.each(Piece{Offset: t.at, Read: t.seen})
 }
 
 // rangesOf lists what events name of an execution's stream.
 func (s *Studio) rangesOf(id event.ID) ([]OutputRange, error) {
 	var all []OutputRange
-	err := s.p.Log.Scan(0, func(_ uint64, e event.Event) error {
+	err := s.scan(0, func(_ uint64, e event.Event) error {
 		if e.Header.Type == event.ExecutionOutputType && len(e.Header.Affected) == 1 && e.Header.Affected[0] == id {
 			all = append(all, OutputRange{e.ID, e.Header.Facts.Range.From, e.Header.Facts.Range.To, time.Unix(0, e.Header.WallTime)})
 		}

@@ -33,7 +33,7 @@ func (s *Studio) Verify(ctx context.Context, c Caller, each func(Audit) error) e
 			return err
 		}
 	}
-	a.report.Read, err = s.served(c)
+	a.report.Read, err = s.served(ctx, c, func() {})
 	a.report.Done = true
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (a *audit) close() {
 // bytes compares every range that an event names with what is there.
 func (a *audit) bytes(ctx context.Context) error {
 	read := uint64(0)
-	return a.s.p.Log.Scan(0, func(_ uint64, e event.Event) error {
+	return a.s.scan(0, func(_ uint64, e event.Event) error {
 		if err := ctx.Err(); err != nil {
 			return fault.Wrap(err, fault.Canceled, "canceled", "the audit was given up", "begin it again")
 		}
