@@ -46,8 +46,9 @@ const (
 	firstWindow = 1024
 	// pieceBytes is the size of one piece of a transcript: sixteen fit one message.
 	pieceBytes = 256 << 10
-	// openedMax bounds the objects whose shown version a session remembers.
-	openedMax = 4096
+	// returnedMax bounds the objects whose version, answered alone, a session
+	// remembers.
+	returnedMax = 4096
 	// sizeMax is the most columns or rows: 16 bits in the kernel.
 	sizeMax = 1<<16 - 1
 	// usualCols and usualRows are the size of a terminal that names none.

@@ -145,12 +145,32 @@ func (s *Studio) Wait(ctx context.Context, c Caller, ref string) (Execution, Fro
 			return Execution{}, nil, err
 		}
 	}
+	var x *object.Execution
 	var v Execution
 	read, err := s.served(ctx, c, func() {
-		x, _ := s.fold.Execution(id)
+		x, _ = s.fold.Execution(id)
 		v = s.viewing(x)
 	})
-	return v, read, err
+	if err != nil {
+		return v, nil, err
+	}
+	return v, read, s.wasAnswered(c, id, x.Frontier)
+}
+
+// wasAnswered keeps which version of an object a caller's session has now. It
+// was not opened: nothing follows it but a command that names it.
+func (s *Studio) wasAnswered(c Caller, id event.ID, version []event.ID) error {
+	if c.Session.IsZero() {
+		return nil
+	}
+	se, err := s.session(c.Session)
+	if err != nil {
+		return err
+	}
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	se.returns(id, version)
+	return nil
 }
 
 // view is an execution as surfaces show it: the objects' value, with what the

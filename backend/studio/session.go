@@ -23,10 +23,10 @@ type session struct {
 	// deps are what the next write follows: the last write, and what was opened
 	// or named since. They become parents; a floor never does.
 	deps []event.ID
-	// listed is the last list that was returned, opened the versions of objects
-	// that were shown alone: a command that names an object is based on them.
-	listed []*object.Execution
-	opened map[event.ID][]event.ID
+	// listed is the last list that was returned, returned the versions of objects
+	// that were answered alone: a command that names an object is based on them.
+	listed   []*object.Execution
+	returned map[event.ID][]event.ID
 }
 
 // sessionState is what is kept of a session between two runs of the core.
@@ -224,10 +224,7 @@ func (s *Studio) closeSessions() error {
 func (s *Studio) opens(se *session, id event.ID, version []event.ID) error {
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	if se.opened == nil || len(se.opened) >= openedMax {
-		se.opened = map[event.ID][]event.ID{}
-	}
-	se.opened[id] = version
+	se.returns(id, version)
 	before := len(se.deps)
 	se.deps = addMissing(se.deps, version)
 	if len(se.deps) == before {
@@ -239,6 +236,15 @@ func (s *Studio) opens(se *session, id event.ID, version []event.ID) error {
 		}
 	}
 	return s.save(se)
+}
+
+// returns notes which version of an object was answered last. The caller holds
+// se.mu.
+func (se *session) returns(id event.ID, version []event.ID) {
+	if se.returned == nil || len(se.returned) >= returnedMax {
+		se.returned = map[event.ID][]event.ID{}
+	}
+	se.returned[id] = version
 }
 
 func addMissing(to, ids []event.ID) []event.ID {
@@ -254,7 +260,7 @@ func addMissing(to, ids []event.ID) []event.ID {
 func (se *session) basis(id event.ID) []event.ID {
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	version := slices.Clone(se.opened[id])
+	version := slices.Clone(se.returned[id])
 	for _, x := range se.listed {
 		if x.ID == id {
 			version = append(version, x.Frontier...)
