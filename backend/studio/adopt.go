@@ -38,7 +38,7 @@ func (s *Studio) adoptAll() error {
 		go func() {
 			defer s.work.Done()
 			places <- struct{}{}
-			held, err := s.p.Shims.Adopt(s.ctx, s.p.Spools.Folder(r.id), r.noted)
+			held, err := r.adopt()
 			<-places
 			r.live(held, err)
 		}()
@@ -88,50 +88,76 @@ func (r *run) restore() {
 	r.driver, _ = parseTicket(kept.Driver)
 }
 
-// live is a run's whole life: it follows its shim, finds it again when the link
-// breaks, and settles what is owed when the shim is dead.
+// adopt connects to the shim, asking for the notes that are not accounted for.
+func (r *run) adopt() (Held, error) {
+	return r.s.p.Shims.Adopt(r.s.ctx, r.s.p.Spools.Folder(r.id), r.noted)
+}
+
+// live is a run's whole life, in rounds of reaching the shim, opening its bytes
+// and following it. What a round fails with is tried again after a pause, for
+// as long as the core runs: only an end that is an event ends a run.
 func (r *run) live(held Held, err error) {
-	ctx := r.s.ctx
-	if r.spool == nil {
-		if r.spool, err = r.openSpool(err); err != nil && held == nil && !fault.Is(err, "shim_dead") {
-			r.s.tell("opening the bytes of a terminal", err)
-		}
-	}
-	for ctx.Err() == nil {
+	defer r.closeSpool()
+	for {
+		over, failed := r.advance(r.s.ctx, held, err)
 		switch {
-		case err == nil:
-			r.found(ctx, held)
-			over := r.follow(ctx, held)
-			r.lose()
-			if over {
-				r.finish()
-				return
-			}
-			if ctx.Err() != nil {
-				return
-			}
-		case fault.Is(err, "shim_dead"):
-			r.s.tell("settling a terminal whose process has died", r.settle(ctx))
+		case over:
 			r.finish()
 			return
-		default:
-			r.s.tell("reaching the process of a terminal", err)
-			r.readyNow()
-			r.idle(ctx)
+		case r.s.ctx.Err() != nil:
+			return
+		case failed != nil:
+			r.idle(r.s.ctx)
 		}
-		held, err = r.s.p.Shims.Adopt(ctx, r.s.p.Spools.Folder(r.id), r.noted)
+		held, err = r.adopt()
 	}
 }
 
-// openSpool opens the recorded bytes; without a folder there are none, and then
-// there is no shim either.
-func (r *run) openSpool(adopted error) (Spool, error) {
-	spool, err := r.s.p.Spools.Open(r.id)
-	if err != nil && adopted == nil {
-		return nil, err
+// advance is one round, with what came of looking for the shim. That a terminal
+// is lost rests on two findings: no process holds it, and its folder was read
+// or is known to be absent. Any other failure is none of them.
+func (r *run) advance(ctx context.Context, held Held, reached error) (over bool, err error) {
+	if reached != nil && !fault.Is(reached, "shim_dead") {
+		return false, r.hindered(reaching, reached)
 	}
-	return spool, adopted
+	r.managed(reaching)
+	opened := r.openSpool()
+	switch {
+	case opened == nil && held != nil:
+		r.managed(opening)
+		return r.attend(ctx, held), nil
+	case opened == nil, held == nil && absent(opened):
+		r.s.tell("settling a terminal whose process has died", r.settle(ctx))
+		return true, nil
+	case held != nil:
+		held.Close()
+	}
+	return false, r.hindered(opening, opened)
 }
+
+// attend follows the shim for as long as its link lasts.
+func (r *run) attend(ctx context.Context, held Held) (over bool) {
+	r.found(ctx, held)
+	defer r.lose()
+	return r.follow(ctx, held)
+}
+
+// openSpool opens the recorded bytes, if they are not open yet.
+func (r *run) openSpool() (err error) {
+	if r.spool == nil {
+		r.spool, err = r.s.p.Spools.Open(r.id)
+	}
+	return err
+}
+
+func (r *run) closeSpool() {
+	if r.spool != nil {
+		r.spool.Close()
+	}
+}
+
+// absent reports whether an error says that there is no folder of bytes.
+func absent(err error) bool { return fault.Is(err, "spool_unknown") }
 
 // idle waits before the next try, and carries out what is asked meanwhile.
 func (r *run) idle(ctx context.Context) {
@@ -225,7 +251,7 @@ func (r *run) lose() {
 // the program is lost, since nobody saw how it ended.
 func (r *run) settle(ctx context.Context) error {
 	if r.spool == nil {
-		return r.isLost(ctx, "the core was killed before the program began")
+		return r.isLost(ctx, r.neverBegan())
 	}
 	var notes []attach.Note
 	if err := r.spool.Notes(r.noted, func(n attach.Note) error { notes = append(notes, n); return nil }); err != nil {
@@ -250,6 +276,14 @@ func (r *run) settle(ctx context.Context) error {
 	return r.isLost(ctx, "the process that held its terminal was killed, so nobody saw its end")
 }
 
+// neverBegan says why there is no trace of the program.
+func (r *run) neverBegan() string {
+	if r.noted > 0 || r.recorded > 0 {
+		return "its folder is gone, and with it what its process saw"
+	}
+	return "the core was killed before the program began"
+}
+
 // finish ends a run whose end is an event, or that can record no more.
 func (r *run) finish() {
 	close(r.over)
@@ -261,9 +295,6 @@ func (r *run) finish() {
 		}
 	}
 	r.mu.Unlock()
-	if r.spool != nil {
-		r.spool.Close()
-	}
 	r.s.tell("dropping the link of a terminal", r.s.p.Links.Drop(r.id))
 	r.s.tell("forgetting who was attached", r.s.p.Log.SaveState(ticketsKey(r.id), nil))
 	r.s.mu.Lock()

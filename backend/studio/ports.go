@@ -37,6 +37,7 @@ type Auditor interface {
 type Spools interface {
 	// Make makes the folder of an execution and returns its path.
 	Make(id event.ID) (folder string, err error)
+	// Open opens an execution's folder. Reason spool_unknown when there is none.
 	Open(id event.ID) (Spool, error)
 	// Remove removes the folder; it need not be there.
 	Remove(id event.ID) error

@@ -37,6 +37,8 @@ type run struct {
 	stirred chan struct{}         // says that end or notes have changed
 	failed  error                 // what keeps notes from becoming events
 	notes   []attach.Note
+	// troubles is what fails and is tried again, by the work that it is.
+	troubles map[string]trouble
 
 	// Only the recording goroutine uses these.
 	spool    Spool
@@ -67,7 +69,7 @@ func ticketsKey(id event.ID) string { return "tickets/" + id.String() }
 func (s *Studio) newRun(id event.ID, pastOf []event.ID, recorded, noted, epoch uint64) *run {
 	return &run{s: s, id: id, ready: make(chan struct{}), over: make(chan struct{}), ask: make(chan func(context.Context)), catching: make(chan chan struct{}),
 		se:      &session{id: id, actor: s.system, surface: event.SurfaceSystem, own: true, deps: pastOf},
-		tickets: map[attach.Ticket]*operator{}, turnOf: map[uint64]event.Turn{}, stirred: make(chan struct{}, 1),
+		tickets: map[attach.Ticket]*operator{}, turnOf: map[uint64]event.Turn{}, stirred: make(chan struct{}, 1), troubles: map[string]trouble{},
 		end: recorded, recorded: recorded, noted: noted, epoch: epoch}
 }
 
@@ -99,7 +101,7 @@ func (r *run) reachAnew(ctx context.Context, failed Held) (Held, error) {
 		default:
 		}
 		if err := r.s.await(ctx, news); err != nil {
-			return nil, fault.New(fault.Unavailable, "shim_gone", "the process that holds this terminal does not answer", "try again; see `atelier doctor` and `atelier core logs`")
+			return nil, r.outOfReach()
 		}
 	}
 }

@@ -172,7 +172,7 @@ func TestFoldersThatNoEventNamesAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.restart()
-	if _, err := w.Open(litter); !fault.Is(err, "spool_absent") {
+	if _, err := w.Open(litter); !fault.Is(err, "spool_unknown") {
 		t.Errorf("it is still there: %v", err)
 	}
 }

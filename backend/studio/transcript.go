@@ -93,7 +93,7 @@ func (t *transcript) open(ctx context.Context) error {
 	spool, err := t.s.p.Spools.Open(t.id)
 	if err == nil {
 		t.spool = spool
-	} else if x, _ := t.s.execution(t.id); x.Output > 0 && !fault.Is(err, "spool_absent") {
+	} else if x, _ := t.s.execution(t.id); x.Output > 0 && !absent(err) {
 		return err
 	}
 	if !t.q.Timing {

@@ -42,6 +42,7 @@ type world struct {
 	appended func(event.Type)
 	// refused is a type of event that the log takes no more.
 	refused event.Type
+	faults  faults
 
 	log *badgerlog.Log
 	*Studio
@@ -90,6 +91,9 @@ type refusing struct {
 }
 
 func (r refusing) Append(ctx context.Context, d event.Draft) (event.Event, error) {
+	if err := r.w.faults.of("append " + string(d.Type)); err != nil {
+		return event.Event{}, err
+	}
 	if d.Type == r.w.refused {
 		return event.Event{}, fault.New(fault.Unavailable, "read_only", "the log takes no more writes", "mend the disk")
 	}
@@ -99,6 +103,47 @@ func (r refusing) Append(ctx context.Context, d event.Draft) (event.Event, error
 	}
 	return e, err
 }
+
+// faults are what a test lets the world fail with, by what is done.
+type faults struct {
+	mu    sync.Mutex
+	left  map[string]int // how often it fails yet
+	tried map[string]int
+}
+
+// fail lets something fail some times.
+func (f *faults) fail(what string, times int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.left == nil {
+		f.left = map[string]int{}
+	}
+	f.left[what] = times
+}
+
+// of is what something that is done fails with now, if it does.
+func (f *faults) of(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.tried == nil {
+		f.tried = map[string]int{}
+	}
+	f.tried[what]++
+	if f.left[what] == 0 {
+		return nil
+	}
+	f.left[what]--
+	return fault.New(fault.Unavailable, "fault", what+" fails", "let it work")
+}
+
+// tries is how often something was done, or tried.
+func (f *faults) tries(what string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tried[what]
+}
+
+const always = 1 << 30
 
 // chance is the source of random bytes.
 type chance struct{ w *world }
@@ -200,17 +245,23 @@ func (w *world) Folder(id event.ID) string { return filepath.Join("/spool", id.S
 func (w *world) Make(id event.ID) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spools[id] = &fakeSpool{}
+	if err := w.faults.of("make"); err != nil {
+		return "", err
+	}
+	w.spools[id] = &fakeSpool{faults: &w.faults}
 	return w.Folder(id), nil
 }
 
 func (w *world) Open(id event.ID) (Spool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.faults.of("open"); err != nil {
+		return nil, err
+	}
 	if s := w.spools[id]; s != nil {
 		return s, nil
 	}
-	return nil, fault.New(fault.NotFound, "spool_absent", "there is no folder", "look elsewhere")
+	return nil, fault.New(fault.NotFound, "spool_unknown", "there is no folder", "look elsewhere")
 }
 
 func (w *world) Remove(id event.ID) error {
@@ -286,6 +337,8 @@ func (w *world) AuditLog(ctx context.Context, progress func(events, seals uint64
 
 // fakeSpool is recorded bytes in memory.
 type fakeSpool struct {
+	faults *faults
+
 	mu    sync.Mutex
 	bytes []byte
 	notes []attach.Note
@@ -306,14 +359,25 @@ func (s *fakeSpool) ReadAt(b []byte, at int64) (int, error) {
 }
 
 func (s *fakeSpool) End() (uint64, error) {
+	if err := s.faults.of("end"); err != nil {
+		return 0, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return uint64(len(s.bytes)), nil
 }
 
-func (s *fakeSpool) Sync() error { s.mu.Lock(); s.syncs++; s.mu.Unlock(); return nil }
+func (s *fakeSpool) Sync() error {
+	s.mu.Lock()
+	s.syncs++
+	s.mu.Unlock()
+	return s.faults.of("sync")
+}
 
 func (s *fakeSpool) Root(from, to uint64) (event.ID, error) {
+	if err := s.faults.of("root"); err != nil {
+		return event.ID{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := event.NewRangeHash()
@@ -322,6 +386,9 @@ func (s *fakeSpool) Root(from, to uint64) (event.ID, error) {
 }
 
 func (s *fakeSpool) Notes(after uint64, each func(attach.Note) error) error {
+	if err := s.faults.of("notes"); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	notes := slices.Clone(s.notes)
 	s.mu.Unlock()

@@ -1,0 +1,122 @@
+package studio
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// tellings counts what the core's log was told of something.
+func (w *world) tellings(of string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, line := range w.told {
+		if strings.Contains(line, of) {
+			n++
+		}
+	}
+	return n
+}
+
+// ended waits for the end of a terminal.
+func (w *world) ended(ref string) Execution {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(background, patience)
+	defer cancel()
+	v, _, err := w.Wait(ctx, Caller{}, ref)
+	if err != nil {
+		w.t.Fatalf("%v; told: %q", err, w.told)
+	}
+	return v
+}
+
+// A folder that cannot be opened is not one that was never there: what the dead
+// shim noted comes as soon as it can be read, and until then nothing is said.
+func TestAFolderThatCannotBeOpenedIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	w.kill()
+	shim.prints("result")
+	shim.note(attach.Note{Kind: attach.NoteExited, Status: 3})
+	shim.dies()
+	w.faults.fail("open", 2)
+	w.open()
+	if v := w.ended("x"); v.Status != "exit 3" {
+		t.Errorf("it ended as %q", v.Status)
+	}
+	if end := w.contiguous(id); end != 6 {
+		t.Errorf("events name %d of 6 bytes", end)
+	}
+	if n := w.tellings(opening); n != 2 {
+		t.Errorf("two failures were told %d times", n)
+	}
+}
+
+// A terminal that lives is not followed before its bytes can be opened, and
+// whoever asks for it meanwhile hears why.
+func TestATerminalWhoseBytesCannotBeOpenedIsFollowedLater(t *testing.T) {
+	w := newWorld(t)
+	cli := w.caller(event.SurfaceCLI)
+	id, shim := w.run(cli, "x")
+	w.kill()
+	shim.prints("result")
+	w.faults.fail("open", always)
+	w.open()
+	if _, err := w.Send(background, cli, "x", []byte("x")); !fault.Is(err, "shim_gone") || !strings.Contains(err.Error(), "open fails") {
+		t.Errorf("answered with %v", err)
+	}
+	w.until("tried three times", func() bool { return w.faults.tries("open") > 2 })
+	if shim.linked() {
+		t.Error("the link to the shim was left open")
+	}
+	w.faults.fail("open", 0)
+	if got := string(w.read("x")); got != "result" {
+		t.Errorf("read %q", got)
+	}
+	w.contiguous(id)
+}
+
+func (s *fakeShim) linked() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.held != nil }
+
+// Only of a folder that is known to be gone nothing will ever be known.
+func TestAFolderThatIsAbsentIsLost(t *testing.T) {
+	w := newWorld(t)
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	w.kill()
+	shim.dies()
+	if err := w.Remove(id); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	if v := w.ended("x"); v.Status != "lost: its folder is gone, and with it what its process saw" {
+		t.Errorf("it is %q", v.Status)
+	}
+}
+
+// A failure that lasts is told ever more seldom, and anew when it comes again
+// after the work was done.
+func TestTroubleIsToldEverMoreSeldom(t *testing.T) {
+	w := newWorld(t)
+	r := w.newRun(event.ID{1}, nil, 0, 0, 0)
+	fails := func(times int) {
+		for range times {
+			if err := r.hindered("work", errors.New("no")); err == nil {
+				t.Fatal("the failure is gone")
+			}
+		}
+	}
+	fails(9)
+	if n := w.tellings("work"); n != 4 {
+		t.Errorf("9 failures were told %d times", n)
+	}
+	r.managed("work")
+	fails(3)
+	if n := w.tellings("work"); n != 6 {
+		t.Errorf("3 more were told %d times", n-4)
+	}
+}
