@@ -214,7 +214,8 @@ func (l *Log) closeStore() error {
 	}
 }
 
-// Close seals what is unsealed, closes the store and leaves a whole anchor.
+// Close seals what is unsealed, closes the store, leaves a whole anchor and makes
+// saved values durable: how sessions stood at an orderly end outlasts a power cut.
 // Writers that wait are served first, those that come later are refused, and
 // readers are waited for. Faults: those of the seal; store_stuck when the disk
 // fails, and the store stays open until the process ends.
@@ -227,7 +228,7 @@ func (l *Log) Close() error {
 		if err == nil {
 			err = l.leaveAnchor()
 		}
-		err = errors.Join(err, l.release())
+		err = errors.Join(err, l.syncValues(), l.release())
 	})
 	return err
 }
@@ -243,6 +244,27 @@ func (l *Log) leaveAnchor() error {
 		}
 	}
 	return nil
+}
+
+// SyncState makes durable what SaveState has kept so far.
+func (l *Log) SyncState() error {
+	if err := l.refuseIfReadOnly(); err != nil {
+		return err
+	}
+	if err := l.syncValues(); err != nil {
+		return l.failed(err)
+	}
+	return nil
+}
+
+// syncValues syncs the folder too: the file may be a new one.
+func (l *Log) syncValues() error {
+	if l.o.syncOff {
+		return nil
+	}
+	l.values.mu.Lock()
+	defer l.values.mu.Unlock()
+	return errors.Join(l.values.file.Sync(), syncPath(l.o.Dir))
 }
 
 // sealIdle runs when nothing was written for a while.

@@ -11,7 +11,7 @@ import (
 // Options say where a log lies and who writes it.
 type Options struct {
 	// Dir is the home's data folder. The log is in Dir/log, the anchor is
-	// Dir/anchor and the unsynced session values are in Dir/values.
+	// Dir/anchor and the session values, synced at the end alone, are in Dir/values.
 	Dir string
 	// Key is the replica's key: it signs seals and names the chain.
 	Key ed25519.PrivateKey

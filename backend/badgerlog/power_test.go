@@ -39,6 +39,10 @@ func writer(dir string, syncOff bool) {
 		fmt.Println("fault", err)
 		return
 	}
+	if err := l.SaveState("word", []byte("saved")); err != nil {
+		fmt.Println("fault", err)
+		return
+	}
 	fmt.Println("open", l.Count())
 	var wg sync.WaitGroup
 	var out sync.Mutex
@@ -286,6 +290,68 @@ func each(t *testing.T, n int, round func(t *testing.T, i int)) {
 func TestPowerCutWithoutSyncLosesEvents(t *testing.T) {
 	if n, _ := cutPower(t, 200, true); n == 0 {
 		t.Fatal("nothing was lost without syncs: the power cut does not bite")
+	}
+}
+
+// savedBefore is what a power cut leaves of the value that a writer saved: cut
+// while it writes, or after it has ended in order.
+func savedBefore(t *testing.T, ended, syncOff bool) string {
+	t.Helper()
+	disk, dir := mount(t)
+	c := startWriter(t, dir, syncOff)
+	defer c.kill()
+	c.waitFor(t, "ack", 1)
+	if ended {
+		c.input.Close()
+		c.waitFor(t, "closed", 1)
+	}
+	after := filepath.Join(t.TempDir(), "after")
+	if err := sim.Restore(disk.Cut(), after); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(after, 0o700); err != nil { // a cut may leave nothing
+		t.Fatal(err)
+	}
+	v, _, err := openValues(filepath.Join(after, "values"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.close()
+	return string(v.all["word"])
+}
+
+// Values are synced at an orderly end. Before it, and without syncs, the same
+// cut takes them, or this test shows nothing.
+func TestPowerCutAfterAnOrderlyEndTakesNoValue(t *testing.T) {
+	for name, c := range map[string]struct {
+		ended, syncOff bool
+		want           string
+	}{"ended in order": {true, false, "saved"}, "still open": {false, false, ""}, "without syncs": {true, true, ""}} {
+		if got := savedBefore(t, c.ended, c.syncOff); got != c.want {
+			t.Errorf("%s: %q is left, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestPowerCutTakesNoValueThatWasSynced(t *testing.T) {
+	disk, dir := mount(t)
+	v, _, err := openValues(filepath.Join(dir, "values"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.close()
+	l := &Log{o: Options{Dir: dir}, values: v}
+	if err := l.SaveState("word", []byte("saved")); err != nil {
+		t.Fatal(err)
+	}
+	if left := disk.Cut()["values"]; len(left) > 0 {
+		t.Error("the control: it is durable before a sync")
+	}
+	if err := l.SyncState(); err != nil {
+		t.Fatal(err)
+	}
+	if left := disk.Cut()["values"]; string(left) != string(frameValue("word", []byte("saved"))) {
+		t.Errorf("%q is left", left)
 	}
 }
 
