@@ -93,6 +93,19 @@ func (r *run) adopt() (Held, error) {
 	return r.s.p.Shims.Adopt(r.s.ctx, r.s.p.Spools.Folder(r.id), r.noted)
 }
 
+// begin is the life of a run whose shim was just launched. A failed launch says
+// nothing of the shim: what it left tells whether the program began.
+func (r *run) begin(held Held, failed error) {
+	if failed != nil {
+		if !fault.Is(failed, "program_not_found") && !fault.Is(failed, "program_not_executable") {
+			r.s.tell("starting a terminal", failed) // else it is the caller's affair alone
+		}
+		r.unbegun = failed
+		held, failed = r.adopt()
+	}
+	r.live(held, failed)
+}
+
 // live is a run's whole life, in rounds of reaching the shim, opening its bytes
 // and following it. What a round fails with is tried again after a pause, for
 // as long as the core runs: only an end that is an event ends a run.
@@ -273,12 +286,18 @@ func (r *run) settle(ctx context.Context) error {
 	if err := r.record(ctx, end); err != nil {
 		return err
 	}
+	if r.unbegun != nil {
+		return r.isLost(ctx, r.neverBegan())
+	}
 	return r.isLost(ctx, "the process that held its terminal was killed, so nobody saw its end")
 }
 
 // neverBegan says why there is no trace of the program.
 func (r *run) neverBegan() string {
-	if r.noted > 0 || r.recorded > 0 {
+	switch {
+	case r.unbegun != nil:
+		return valid("the program was not started: " + fault.Of(r.unbegun).Message)
+	case r.noted > 0 || r.recorded > 0:
 		return "its folder is gone, and with it what its process saw"
 	}
 	return "the core was killed before the program began"

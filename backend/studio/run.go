@@ -44,6 +44,7 @@ type run struct {
 	spool    Spool
 	recorded uint64 // the end of what events name
 	noted    uint64 // the last note that is accounted for
+	unbegun  error  // why the launch failed, if it did
 }
 
 // operator is an admitted attachment.

@@ -171,7 +171,7 @@ func (s *Studio) start(ctx context.Context, se *session, q StartRequest, id even
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
-		r.live(held, failed)
+		r.begin(held, failed)
 	}()
 	return Started{ID: e.ID, Name: name}, failed
 }

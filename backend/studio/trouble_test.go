@@ -98,6 +98,33 @@ func TestAFolderThatIsAbsentIsLost(t *testing.T) {
 	}
 }
 
+// What a failed launch left tells how it ended, at once. Where that
+// is nothing it is lost, and says why.
+func TestALaunchThatFailedIsSettledAtOnce(t *testing.T) {
+	w := newWorld(t)
+	cli := w.caller(event.SurfaceCLI)
+	w.refuses = &attach.Note{Kind: attach.NoteFailed, Errno: 2, Message: "no such interpreter"}
+	if _, err := w.Start(background, cli, StartRequest{Argv: []string{"bad"}, Folder: "/", Name: "bad"}); !fault.Is(err, "program_not_found") {
+		t.Fatalf("answered with %v", err)
+	}
+	if v := w.ended("bad"); v.Status != "exit 127" {
+		t.Errorf("it is %q", v.Status)
+	}
+	if n := w.tellings("error"); n != 0 {
+		t.Errorf("the log was told of it: %q", w.told)
+	}
+	w.faults.fail("make", 1)
+	if _, err := w.Start(background, cli, StartRequest{Argv: []string{"sh"}, Folder: "/", Name: "none"}); !fault.Is(err, "fault") {
+		t.Fatalf("answered with %v", err)
+	}
+	if v := w.ended("none"); v.Status != "lost: the program was not started: make fails" {
+		t.Errorf("it is %q", v.Status)
+	}
+	if n := w.tellings("error: starting a terminal: make fails"); n != 1 {
+		t.Errorf("that the folder cannot be made was told %d times", n)
+	}
+}
+
 // A failure that lasts is told ever more seldom, and anew when it comes again
 // after the work was done.
 func TestTroubleIsToldEverMoreSeldom(t *testing.T) {

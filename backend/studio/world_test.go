@@ -42,6 +42,8 @@ type world struct {
 	appended func(event.Type)
 	// refused is a type of event that the log takes no more.
 	refused event.Type
+	// refuses is what shims note instead of a program that runs.
+	refuses *attach.Note
 	faults  faults
 
 	log *badgerlog.Log
@@ -289,6 +291,11 @@ func (w *world) Launch(_ context.Context, l Launch) (Held, error) {
 	shim := &fakeShim{spool: w.spools[id], launch: l, alive: true}
 	w.shims[l.Folder] = shim
 	w.mu.Unlock()
+	if w.refuses != nil {
+		shim.note(*w.refuses)
+		shim.dies()
+		return nil, fault.New(fault.NotFound, "program_not_found", "cannot run it", "see that it is there")
+	}
 	held := shim.connect(0)
 	if !w.quiet {
 		shim.note(attach.Note{Kind: attach.NoteStarted, PID: 7, Cols: l.Cols, Rows: l.Rows})
