@@ -70,8 +70,9 @@ func TestStartAnswersOfAProgramThatHasEnded(t *testing.T) {
 	w.quiet = true
 	done := w.begin(w.caller(event.SurfaceCLI), StartRequest{Argv: []string{"true"}, Folder: "/"})
 	shim := w.reached()
-	shim.note(attach.Note{Kind: attach.NoteFailed, Message: "half a launch"})
-	if b := <-done; b.err != nil || b.state != object.Lost {
+	shim.note(attach.Note{Kind: attach.NoteStarted, PID: 7})
+	shim.note(attach.Note{Kind: attach.NoteExited})
+	if b := <-done; b.err != nil || b.state == object.Starting {
 		t.Errorf("answered in state %q, %v", b.state, b.err)
 	}
 }

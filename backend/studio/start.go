@@ -2,8 +2,7 @@ package studio
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
+	"errors"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -15,18 +14,13 @@ import (
 	"atelier.dev/atelier/backend/object"
 )
 
-// request is a start that a client has given a key of its own.
-type request struct {
-	done    chan struct{} // closed when it is settled
-	started Started
-	err     error
-}
-
 // Start starts a program in a terminal of its own. It answers when both that
-// it was started and that it runs are durable; by then it may have ended.
-// Reasons: argv_empty, text_invalid, size, name_taken, name_bad,
-// request_differs, folder_missing, program_not_found, program_not_executable,
-// read_only; begin_unseen when it runs, and that is no event in time.
+// it was started and that it runs are durable; by then it may have ended. What
+// was recorded and never ran is told from the record, so that the same request
+// gets the same answer of every core. Reasons: argv_empty, text_invalid, size,
+// name_taken, name_bad, request_differs, folder_missing, program_not_found,
+// program_not_executable, shim_start, read_only; begin_unseen when it runs, and
+// that is no event in time.
 func (s *Studio) Start(ctx context.Context, c Caller, q StartRequest) (Started, error) {
 	se, err := s.acted(c)
 	if err != nil {
@@ -48,9 +42,9 @@ func (s *Studio) Start(ctx context.Context, c Caller, q StartRequest) (Started, 
 	return started, err
 }
 
-// begun waits until it is durable that a program runs. What keeps its run from
-// recording that is told, and the program runs on: the same request, sent
-// again under its key, waits anew.
+// begun waits until it is durable that a program runs, or why it never did. What
+// keeps its run from recording that is told, and the program runs on: the same
+// request, sent again under its key, waits anew.
 func (s *Studio) begun(ctx context.Context, id event.ID) error {
 	late := time.NewTimer(beginWait)
 	defer late.Stop()
@@ -60,7 +54,7 @@ func (s *Studio) begun(ctx context.Context, id event.ID) error {
 		x, _ := s.fold.Execution(id)
 		s.mu.Unlock()
 		if x.State != object.Starting {
-			return nil
+			return neverRan(x)
 		}
 		if s.ctx.Err() != nil {
 			return closing() // whose doing a failure may be
@@ -81,85 +75,15 @@ func (s *Studio) begun(ctx context.Context, id event.ID) error {
 	}
 }
 
-// startOnce starts what a client's key stands for, if it was not started yet.
-func (s *Studio) startOnce(ctx context.Context, se *session, q StartRequest) (Started, error) {
-	id := requestID(se.id, q)
-	s.mu.Lock()
-	if known, used := s.keys[keyOf(id)]; used && known != id {
-		s.mu.Unlock()
-		return Started{}, fault.New(fault.Aborted, "request_differs", "this key was used for another request", "use a new key for a new request")
-	}
-	if r := s.requests[id]; r != nil {
-		s.mu.Unlock()
-		select {
-		case <-r.done:
-			return r.started, r.err
-		case <-ctx.Done():
-			return Started{}, fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "the call was given up", "send it again with the same key")
-		}
-	}
-	r := &request{done: make(chan struct{})}
-	s.keys[keyOf(id)], s.requests[id] = id, r
-	s.mu.Unlock()
-	r.started, r.err = s.start(ctx, se, q, id)
-	if r.err != nil {
-		s.mu.Lock()
-		delete(s.requests, id) // nothing was done: the same key may try again
-		delete(s.keys, keyOf(id))
-		s.mu.Unlock()
-	}
-	close(r.done)
-	return r.started, r.err
-}
-
-// keySize is the part of a request's id that names the client's key.
-const keySize = 16
-
-// requestID names a request: half of it is the hash of the session's key, half
-// the hash of what is asked for, so that a key that is used for something else
-// is found out.
-func requestID(session event.ID, q StartRequest) event.ID {
-	id := hashOf([]string{session.String(), q.Key})
-	content := hashOf(slices.Concat([]string{q.Folder, q.Name}, q.Argv))
-	copy(id[keySize:], content[:])
-	return id
-}
-
-func keyOf(request event.ID) [keySize]byte { return [keySize]byte(request[:]) }
-
-func hashOf(texts []string) (id event.ID) {
-	h := sha256.New()
-	for _, text := range texts {
-		fmt.Fprintf(h, "%d\n%s", len(text), text)
-	}
-	h.Sum(id[:0])
-	return id
-}
-
-// remember keeps which request an event answered. The caller holds mu.
-func (s *Studio) remember(e event.Event) {
-	id := e.Header.Facts.Request
-	if e.Header.Type != event.ExecutionStartedType || id.IsZero() || s.requests[id] != nil {
-		return
-	}
-	r := &request{done: make(chan struct{}), started: Started{ID: e.ID}}
-	if x, known := s.fold.Execution(e.ID); known {
-		r.started.Name = x.Name.Default().Value
-	}
-	close(r.done)
-	s.keys[keyOf(id)], s.requests[id] = id, r
-}
-
+// start records a start and begins it. What was recorded is begun, whatever the
+// error, and the answer names it.
 func (s *Studio) start(ctx context.Context, se *session, q StartRequest, id event.ID) (Started, error) {
 	l, err := s.launchOf(ctx, q)
 	if err != nil {
 		return Started{}, err
 	}
 	name, e, err := s.born(ctx, se, q, l, id)
-	if err != nil {
-		return Started{}, err
-	}
-	if err := s.opens(se, e.ID, []event.ID{e.ID}); err != nil {
+	if e.ID.IsZero() {
 		return Started{}, err
 	}
 	r := s.newRun(e.ID, []event.ID{e.ID}, 0, 0, 0)
@@ -173,7 +97,24 @@ func (s *Studio) start(ctx context.Context, se *session, q StartRequest, id even
 		defer s.work.Done()
 		r.begin(held, failed)
 	}()
-	return Started{ID: e.ID, Name: name}, failed
+	return Started{ID: e.ID, Name: name}, errors.Join(err, s.opens(se, e.ID, []event.ID{e.ID}))
+}
+
+// neverRan is why the program of a terminal that has ended was never run, as the
+// record has it; nil when it was.
+func neverRan(x *object.Execution) error {
+	why := x.Reason.Value
+	switch {
+	case x.Ran || !x.State.Over():
+		return nil
+	case x.State == object.Lost:
+		return fault.New(fault.Unavailable, "shim_start", why, "see `atelier core logs`, and start it again").With("execution", x.ID.String())
+	case x.Exit.Status == statusNotFound:
+		return fault.New(fault.NotFound, "program_not_found", why, "see that it is there, and the interpreter that its first line names").With("execution", x.ID.String())
+	case x.Exit.Status == statusNotExecutable:
+		return fault.New(fault.PermissionDenied, "program_not_executable", why, "see that it is a program of this machine, and may be executed").With("execution", x.ID.String())
+	}
+	return nil
 }
 
 // launchOf checks a request against the machine, before anything is written.
