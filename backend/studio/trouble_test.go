@@ -114,7 +114,7 @@ func TestALaunchThatFailedIsSettledAtOnce(t *testing.T) {
 		t.Errorf("the log was told of it: %q", w.told)
 	}
 	w.faults.fail("make", 1)
-	if _, err := w.Start(background, cli, StartRequest{Argv: []string{"sh"}, Folder: "/", Name: "none"}); !fault.Is(err, "fault") {
+	if _, err := w.Start(background, cli, StartRequest{Argv: []string{"sh"}, Folder: "/", Name: "none"}); !fault.Is(err, "shim_start") {
 		t.Fatalf("answered with %v", err)
 	}
 	if v := w.ended("none"); v.Status != "lost: the program was not started: make fails" {
