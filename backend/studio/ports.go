@@ -25,6 +25,8 @@ type Log interface {
 	Replica() event.Chain
 	ReadOnly() string
 	SaveState(key string, value []byte) error
+	// SyncState makes durable what SaveState has kept so far.
+	SyncState() error
 	LoadState(key string) []byte
 }
 

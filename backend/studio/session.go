@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"sync"
 
 	"atelier.dev/atelier/backend/event"
@@ -29,8 +30,13 @@ type session struct {
 	returned map[event.ID][]event.ID
 }
 
-// sessionState is what is kept of a session between two runs of the core.
-type sessionState struct{ Deps []event.ID }
+// sessionState is what is kept of a session between two runs of the core. A
+// later era than its own has begun with a power cut that may have taken some of
+// it.
+type sessionState struct {
+	Deps []event.ID
+	Era  uint64 `json:",omitempty"`
+}
 
 // keptHead is a head as it is kept: a chain's name is bytes, not text.
 type keptHead struct {
@@ -124,17 +130,39 @@ func (s *Studio) answerSession(ctx context.Context, id event.ID) (Session, Front
 	return v, read, err
 }
 
-// Caller resolves the session header of a call. An empty text is a caller
-// without a session. Reasons: session_unknown, session_lost, id_malformed.
+// Caller resolves the session header of a call: the id of a session, or letters
+// that only one session's begins with. An empty text is a caller without a
+// session. Reasons: session_unknown, session_ambiguous, session_lost, id_malformed.
 func (s *Studio) Caller(text string) (Caller, error) {
 	if text == "" {
 		return Caller{}, nil
 	}
 	id, err := event.ParseID(text)
 	if err != nil {
+		id, err = s.sessionFrom(text)
+	}
+	if err != nil {
 		return Caller{}, err
 	}
 	return Caller{Session: id}, s.usable(id)
+}
+
+func (s *Studio) sessionFrom(start string) (event.ID, error) {
+	if _, _, err := event.PrefixRange(start); err != nil {
+		return event.ID{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id, err := s.fold.Find(object.KindSession, start)
+	if fault.Is(err, "session_unknown") {
+		err = unknownSession()
+	}
+	return id, err
+}
+
+func unknownSession() error {
+	return fault.New(fault.Unauthenticated, "session_unknown", "there is no such session in this home",
+		"open one with CoreService.OpenSession, or leave ATELIER_SESSION unset")
 }
 
 func (s *Studio) usable(id event.ID) error {
@@ -146,21 +174,20 @@ func (s *Studio) usable(id event.ID) error {
 func (s *Studio) session(id event.ID) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cut && s.sessions[id] == nil {
-		return nil, fault.New(fault.FailedPrecondition, "session_lost",
-			"a power cut may have taken what this session had opened, so it has ended", "open another session")
-	}
 	if se := s.sessions[id]; se != nil {
 		return se, nil
 	}
 	opened, known := s.fold.Session(id)
 	if !known {
-		return nil, fault.New(fault.Unauthenticated, "session_unknown", "there is no such session in this home",
-			"open one with CoreService.OpenSession, or leave ATELIER_SESSION unset")
+		return nil, unknownSession()
 	}
 	var kept sessionState
 	if err := json.Unmarshal(s.p.Log.LoadState(stateKey(id)), &kept); err != nil {
 		return nil, fault.Wrap(err, fault.FailedPrecondition, "session_lost", "the state of this session is gone", "open another session")
+	}
+	if kept.Era != s.era {
+		return nil, fault.New(fault.FailedPrecondition, "session_lost",
+			"a power cut may have taken what this session had opened, so it has ended", "open another session")
 	}
 	se := &session{id: id, actor: opened.Actor, surface: opened.Surface, deps: kept.Deps}
 	s.sessions[id] = se
@@ -173,7 +200,7 @@ func (s *Studio) save(se *session) error {
 	if se.own {
 		return nil
 	}
-	state, err := json.Marshal(sessionState{Deps: se.deps})
+	state, err := json.Marshal(sessionState{se.deps, s.era})
 	if err != nil {
 		return err
 	}
@@ -189,8 +216,7 @@ func (s *Studio) save(se *session) error {
 	return s.p.Log.SaveState(floorKey(se.actor.ID), floor)
 }
 
-// loadSessions takes the floor, and ends sessions after a power cut: their
-// state is written unsynced, so the last of it may be missing.
+// loadSessions takes the floor and the era.
 func (s *Studio) loadSessions() error {
 	if kept := s.p.Log.LoadState(floorKey(s.human.ID)); kept != nil {
 		var floor []keptHead
@@ -201,15 +227,33 @@ func (s *Studio) loadSessions() error {
 			s.floor = append(s.floor, event.Head{Chain: event.Chain(h.Chain), Seq: h.Seq, ID: h.ID})
 		}
 	}
-	boot := string(s.p.Log.LoadState("boot"))
-	s.cut = boot != "" && boot != s.p.Boot && string(s.p.Log.LoadState("closed")) != boot
+	return s.enter()
+}
+
+// enter begins a run of the core. A power cut since the last one begins an era,
+// which ends all sessions: their state is written unsynced, so the last of it
+// may be missing.
+func (s *Studio) enter() error {
+	boot, closed := string(s.p.Log.LoadState("boot")), string(s.p.Log.LoadState("closed"))
+	s.era, _ = strconv.ParseUint(string(s.p.Log.LoadState("era")), 10, 64) // none is the first
+	if boot == s.p.Boot && closed == "" {
+		return nil // the core alone was killed
+	}
+	if boot != "" && boot != s.p.Boot && closed != boot {
+		s.era++
+	}
 	if s.p.Log.ReadOnly() != "" {
 		return nil
 	}
-	if err := s.p.Log.SaveState("closed", nil); err != nil {
-		return err
+	// In this order: a kill in between ends no session, and forgets no era.
+	for _, kept := range [][2]string{{"era", strconv.FormatUint(s.era, 10)}, {"boot", s.p.Boot}, {"closed", ""}} {
+		if err := s.p.Log.SaveState(kept[0], []byte(kept[1])); err != nil {
+			return err
+		}
 	}
-	return s.p.Log.SaveState("boot", []byte(s.p.Boot))
+	// Durable before anybody works: else a power cut could bring the mark of an
+	// orderly end back, and take what sessions opened since.
+	return s.p.Log.SyncState()
 }
 
 func (s *Studio) closeSessions() error {

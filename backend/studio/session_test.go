@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"atelier.dev/atelier/backend/badgerlog"
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
@@ -115,6 +118,13 @@ func TestAPowerCutEndsSessionsAndTheirSuccessorSaysSo(t *testing.T) {
 	if x, _ := w.fold.Session(after.Session); after == before || x.After.Value == "" {
 		t.Errorf("the successor is %v and says %q", after, x.After.Value)
 	}
+	w.restart()
+	if _, err := w.Caller(before.Session.String()); !fault.Is(err, "session_lost") {
+		t.Errorf("a session that had ended goes on after a restart: %v", err)
+	}
+	if _, err := w.Caller(after.Session.String()); err != nil {
+		t.Errorf("its successor ends with the core: %v", err)
+	}
 	// The control: a core that ended in order leaves sessions that go on.
 	if err := w.Close(background); err != nil {
 		t.Fatal(err)
@@ -124,6 +134,65 @@ func TestAPowerCutEndsSessionsAndTheirSuccessorSaysSo(t *testing.T) {
 	w.open()
 	if _, err := w.Caller(after.Session.String()); err != nil {
 		t.Errorf("after an orderly end: %v", err)
+	}
+}
+
+// durably keeps what a power cut would leave of the saved values.
+type durably struct {
+	Log
+	w    *world
+	left []byte
+}
+
+func (d *durably) SyncState() error {
+	d.left = d.w.values()
+	return d.Log.SyncState()
+}
+
+func (w *world) values() []byte {
+	w.t.Helper()
+	b, err := os.ReadFile(filepath.Join(w.dir, "values"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+// A power cut in the run after an orderly end takes what is not synced, and must
+// not bring the mark of that end back: sessions may have opened more since.
+func TestAPowerCutAfterAnOrderlyEndAndAStartEndsSessions(t *testing.T) {
+	w := newWorld(t)
+	cli := w.caller(event.SurfaceCLI)
+	if err := w.Close(background); err != nil {
+		t.Fatal(err)
+	}
+	w.kill()
+	disk := &durably{w: w, left: w.values()} // the end has synced them
+	w.openOver(disk)
+	w.run(cli, "one")
+	w.kill()
+	if err := os.WriteFile(filepath.Join(w.dir, "values"), disk.left, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.boot = "boot 2"
+	w.open()
+	if _, err := w.Caller(cli.Session.String()); !fault.Is(err, "session_lost") {
+		t.Errorf("a session that a power cut may have cut answers %v", err)
+	}
+}
+
+// openOver is open with a log of a test's own over the true one.
+func (w *world) openOver(over *durably) {
+	w.t.Helper()
+	log, _, err := badgerlog.Open(background, badgerlog.Options{Dir: w.dir, Key: w.key})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.log, over.Log = log, log
+	p := w.ports()
+	p.Log = over
+	if w.Studio, err = Open(background, p); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

@@ -33,7 +33,7 @@ type Studio struct {
 	heads    Frontier      // the newest event of each chain that is in the fold
 	news     chan struct{} // closed at the next change
 	sessions map[event.ID]*session
-	cut      bool // a power cut may have taken what earlier sessions had opened
+	era      uint64 // how often a power cut may have taken what sessions had opened
 	floor    Frontier
 	runs     map[event.ID]*run
 	requests map[event.ID]*request
