@@ -53,6 +53,10 @@ const (
 	sizeMax = 1<<16 - 1
 	// usualCols and usualRows are the size of a terminal that names none.
 	usualCols, usualRows = 80, 24
+	// auditSpools bounds the recordings that an audit holds open, of two files each:
+	// a running core has them besides those of its terminals, and more than this
+	// seldom write at once.
+	auditSpools = 16
 	// auditProblems bounds the problems that one execution adds to an audit.
 	auditProblems = 100
 )

@@ -3,6 +3,7 @@ package studio
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
@@ -47,15 +48,19 @@ type audit struct {
 	report Audit
 	failed error
 	spools map[event.ID]*spoolAudit
+	open   []openSpool // the one that was used last at the end
 }
 
-// spoolAudit is how far the bytes of one execution were compared.
+// spoolAudit is what was found of the bytes of one execution.
 type spoolAudit struct {
-	spool Spool
-	name  string
-	to    uint64
+	id    event.ID
 	wrong int
-	cut   bool
+	over  bool // nothing more of them can be compared
+}
+
+type openSpool struct {
+	id event.ID
+	Spool
 }
 
 // tell reports what was read, and the problems found since the last report.
@@ -66,10 +71,40 @@ func (a *audit) tell() error {
 }
 
 func (a *audit) close() {
-	for _, x := range a.spools {
-		if x.spool != nil {
-			x.spool.Close()
-		}
+	for _, o := range a.open {
+		o.Close()
+	}
+	a.open = nil
+}
+
+// spool opens the bytes of an execution, or finds them open. Of all that history
+// has only the few that were used last are held.
+func (a *audit) spool(id event.ID) (Spool, error) {
+	if n := a.opened(id); n >= 0 {
+		used := a.open[n]
+		a.open = append(slices.Delete(a.open, n, n+1), used)
+		return used, nil
+	}
+	if len(a.open) == auditSpools {
+		a.leave(a.open[0].id)
+	}
+	spool, err := a.s.p.Spools.Open(id)
+	if err != nil {
+		return nil, err
+	}
+	a.open = append(a.open, openSpool{id, spool})
+	return spool, nil
+}
+
+func (a *audit) opened(id event.ID) int {
+	return slices.IndexFunc(a.open, func(o openSpool) bool { return o.id == id })
+}
+
+// leave closes the bytes of an execution that writes no more.
+func (a *audit) leave(id event.ID) {
+	if n := a.opened(id); n >= 0 {
+		a.open[n].Close()
+		a.open = slices.Delete(a.open, n, n+1)
 	}
 }
 
@@ -83,10 +118,14 @@ func (a *audit) bytes(ctx context.Context) error {
 		switch e.Header.Type {
 		case event.ExecutionStartedType:
 			a.report.Executions++
-			a.spools[e.ID] = a.begin(e.ID)
+			a.spools[e.ID] = &spoolAudit{id: e.ID}
 		case event.ExecutionOutputType:
 			if len(e.Header.Affected) == 1 && a.spools[e.Header.Affected[0]] != nil {
 				a.compare(a.spools[e.Header.Affected[0]], *e.Header.Facts.Range)
+			}
+		case event.ExecutionExitedType, event.ExecutionLostType:
+			for _, id := range e.Header.Affected {
+				a.leave(id)
 			}
 		}
 		if a.report.OutputBytes-read < 64*event.MaxRange {
@@ -97,15 +136,6 @@ func (a *audit) bytes(ctx context.Context) error {
 	})
 }
 
-func (a *audit) begin(id event.ID) *spoolAudit {
-	x := &spoolAudit{name: a.s.nameFor(id)}
-	spool, err := a.s.p.Spools.Open(id)
-	if err == nil {
-		x.spool = spool
-	}
-	return x
-}
-
 func (s *Studio) nameFor(id event.ID) string {
 	if name := s.actorName(id); name != "" {
 		return name
@@ -113,34 +143,54 @@ func (s *Studio) nameFor(id event.ID) string {
 	return id.String()
 }
 
+// compare compares the bytes of a range with what an event says of them. Only a
+// folder that is not there is lost: what cannot be read now may be read later.
 func (a *audit) compare(x *spoolAudit, r event.Range) {
-	if x.cut || x.wrong >= auditProblems {
+	if x.over || x.wrong >= auditProblems {
 		return
 	}
-	if x.spool == nil {
-		x.cut = true
-		a.problem("spool_lost", fmt.Sprintf("the recorded bytes of %s are gone: events name them from %d on", x.name, r.From))
-		return
+	var end uint64
+	spool, err := a.spool(x.id)
+	if err == nil {
+		end, err = spool.End()
 	}
-	if end, err := x.spool.End(); err != nil || end < r.To {
-		x.cut = true
-		a.problem("spool_cut", fmt.Sprintf("the recorded bytes of %s end at %d, and an event names them up to %d", x.name, end, r.To))
-		return
-	}
-	root, err := x.spool.Root(r.From, r.To)
+	x.over = err != nil || end < r.To
 	switch {
+	case fault.Is(err, "spool_unknown"):
+		a.problem("spool_lost", fmt.Sprintf("the recorded bytes of %s are gone: events name them from %d on", a.s.nameFor(x.id), r.From))
 	case err != nil:
-		x.wrong++
-		a.problem("spool_unreadable", fmt.Sprintf("the recorded bytes of %s from %d to %d cannot be read: %v", x.name, r.From, r.To, err))
-	case root != r.Root:
-		x.wrong++
-		a.problem("spool_hash", fmt.Sprintf("the recorded bytes of %s from %d to %d are not those that were recorded", x.name, r.From, r.To))
+		a.unreadable(fmt.Sprintf("the recorded bytes of %s cannot be read from %d on", a.s.nameFor(x.id), r.From), err)
+	case end < r.To:
+		a.problem("spool_cut", fmt.Sprintf("the recorded bytes of %s end at %d, and an event names them up to %d", a.s.nameFor(x.id), end, r.To))
+	default:
+		a.hash(x, spool, r)
 	}
-	x.to = r.To
-	a.report.OutputBytes += r.To - r.From
+}
+
+func (a *audit) hash(x *spoolAudit, spool Spool, r event.Range) {
+	root, err := spool.Root(r.From, r.To)
+	if err == nil {
+		a.report.OutputBytes += r.To - r.From
+	}
+	if err == nil && root == r.Root {
+		return
+	}
+	x.wrong++
+	part := fmt.Sprintf("the recorded bytes of %s from %d to %d", a.s.nameFor(x.id), r.From, r.To)
+	if err != nil {
+		a.unreadable(part+" cannot be read", err)
+		return
+	}
+	a.problem("spool_hash", part+" are not those that were recorded")
 }
 
 func (a *audit) problem(code, message string) {
 	a.report.Problems = append(a.report.Problems, Problem{Code: code, Message: message,
 		Mend: "keep a copy of the home as it is, and restore it from a backup"})
+}
+
+// unreadable tells a failure of reading with its cause, which says what to do.
+func (a *audit) unreadable(what string, err error) {
+	why := fault.Of(err)
+	a.report.Problems = append(a.report.Problems, Problem{Code: "spool_unreadable", Message: what + ": " + why.Message, Mend: why.Mend})
 }
