@@ -11,6 +11,9 @@ const (
 	reconnectGrace = 5 * time.Second
 	// adopting bounds the shims that a starting core connects to at once.
 	adopting = 32
+	// catchUpEvery is the pause between tries to take in what the log has and
+	// could not be read.
+	catchUpEvery = 100 * time.Millisecond
 	// adoptEvery is the pause between tries to reach a shim that lives and does
 	// not answer.
 	adoptEvery = time.Second

@@ -51,9 +51,9 @@ func (s *Studio) begun(ctx context.Context, id event.ID) error {
 	for {
 		s.mu.Lock()
 		news, r := s.news, s.runs[id]
-		x, _ := s.fold.Execution(id)
+		x, known := s.fold.Execution(id) // or later, when it could not be read back at once
 		s.mu.Unlock()
-		if x.State != object.Starting {
+		if known && x.State != object.Starting {
 			return neverRan(x)
 		}
 		if s.ctx.Err() != nil {

@@ -31,6 +31,7 @@ type Studio struct {
 	fold     *object.Fold
 	applied  uint64        // arrivals below it are in the fold
 	heads    Frontier      // the newest event of each chain that is in the fold
+	behind   bool          // some could not be taken in, and are tried again
 	news     chan struct{} // closed at the next change
 	sessions map[event.ID]*session
 	era      uint64 // how often a power cut may have taken what sessions had opened
@@ -76,13 +77,37 @@ func (s *Studio) Close(context.Context) error {
 	return s.closeSessions()
 }
 
-// append makes an event durable and takes it into the objects.
+// append makes an event durable and takes it into the objects. It has succeeded
+// when the event is durable: objects that fail to take it in do so later.
 func (s *Studio) append(ctx context.Context, d event.Draft) (event.Event, error) {
 	e, err := s.p.Log.Append(ctx, d)
 	if err != nil {
 		return e, err
 	}
-	return e, s.catchUp()
+	if err := s.catchUp(); err != nil {
+		s.catchUpLater(err)
+	}
+	return e, nil
+}
+
+// catchUpLater has the objects take in what they could not, as soon as they can.
+func (s *Studio) catchUpLater(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.behind {
+		return
+	}
+	s.behind = true
+	s.tell("taking in what was written", why)
+	s.work.Add(1)
+	go func() {
+		defer s.work.Done()
+		for s.pause(s.ctx, catchUpEvery) == nil && s.catchUp() != nil {
+		}
+		s.mu.Lock()
+		s.behind = false
+		s.mu.Unlock()
+	}()
 }
 
 // catchUp takes the durable events that the objects lack, in the log's order.

@@ -106,6 +106,13 @@ func (r refusing) Append(ctx context.Context, d event.Draft) (event.Event, error
 	return e, err
 }
 
+func (r refusing) Scan(from uint64, each func(uint64, event.Event) error) error {
+	if err := r.w.faults.of("scan"); err != nil {
+		return err
+	}
+	return r.Log.Scan(from, each)
+}
+
 // faults are what a test lets the world fail with, by what is done.
 type faults struct {
 	mu    sync.Mutex
@@ -419,6 +426,7 @@ type fakeShim struct {
 
 	mu       sync.Mutex
 	held     *fakeHeld
+	leaked   int // links that were not closed when the next came
 	epoch    uint64
 	driver   attach.Ticket
 	admitted map[attach.Ticket]bool // to connected
@@ -483,6 +491,11 @@ func (h *fakeHeld) Do(ctx context.Context, f attach.Frame) error {
 }
 
 func (s *fakeShim) connect(after uint64) *fakeHeld {
+	s.mu.Lock()
+	if s.held != nil {
+		s.leaked++
+	}
+	s.mu.Unlock()
 	s.hangUp()
 	s.mu.Lock()
 	defer s.mu.Unlock()
