@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/fxamacker/cbor/v2"
 	"golang.org/x/sys/unix"
@@ -67,7 +66,7 @@ type anchor struct {
 func openAnchor(path string, create, syncOff bool) (a *anchor, p point, blank, torn bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) && create {
-		file, err = createAnchor(path)
+		file, err = replaceFile(path, make([]byte, 2*slotSize))
 	}
 	if err != nil {
 		return nil, p, false, false, err
@@ -83,19 +82,6 @@ func openAnchor(path string, create, syncOff bool) (a *anchor, p point, blank, t
 		file.Close()
 	}
 	return a, p, blank, torn, err
-}
-
-func createAnchor(path string) (*os.File, error) {
-	file, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	_, err = file.Write(make([]byte, 2*slotSize))
-	if err = errors.Join(err, file.Sync(), os.Rename(path+".new", path), syncPath(filepath.Dir(path))); err != nil {
-		file.Close()
-		return nil, err
-	}
-	return file, nil
 }
 
 func (a *anchor) newest(all []byte) (p point, blank, torn bool, err error) {

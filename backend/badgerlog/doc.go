@@ -7,7 +7,7 @@
 //
 //	log/     a Badger store
 //	anchor   two checksummed slots, see anchor.go
-//	values   small unsynced values of sessions, see values.go
+//	values   small values of sessions, synced now and then, see values.go
 //
 // Keys in the store, integers big-endian:
 //

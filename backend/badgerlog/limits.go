@@ -55,8 +55,12 @@ const (
 	minSlots = 1 << 10
 	// maxValue bounds one value of a session's state.
 	maxValue = 1 << 20
-	// compactValues is the size at which the file of values is written anew at open.
-	compactValues = 4 << 20
+	// valueFrame is the checksum and the two lengths before key and value.
+	valueFrame = 12
+	// compactValues is the size below which the file of values is never written
+	// anew: a start reads it in a few milliseconds, and hundreds of writes share
+	// what the syncs of a new file cost.
+	compactValues = 1 << 20
 	// maxFound bounds the answer to a search by prefix: enough to say ambiguous.
 	maxFound = 16
 	// MaxFindings bounds an audit's report.

@@ -15,12 +15,16 @@ import (
 )
 
 // values is an append-only file of keys and values: CRC-32 4, key length 4,
-// value length 4, key, value. It is written before SaveState returns but never
-// synced: it survives a killed core, and a power cut may take its tail.
+// value length 4, key, value. It is written before SaveState returns but not
+// synced: it survives a killed core, and a power cut may take its tail. Once
+// most of it is outdated, a new and synced file takes its place.
 type values struct {
 	mu   sync.Mutex
+	path string
 	file *os.File
 	all  map[string][]byte
+	size int // of the file
+	live int // what all takes of it
 }
 
 // openValues reads what was saved, and tells how many bytes at the end are no
@@ -30,54 +34,80 @@ func openValues(path string) (v *values, cut int, err error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, 0, err
 	}
-	v = &values{all: map[string][]byte{}}
-	end := v.read(old)
-	if v.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600); err != nil {
+	if err := dropUnfinished(path); err != nil {
 		return nil, 0, err
 	}
-	cut = len(old) - end
-	if end > compactValues {
-		end = 0
+	v = &values{path: path, all: map[string][]byte{}}
+	v.size = v.read(old)
+	cut = len(old) - v.size
+	if cut > 0 || v.outdated() {
+		return v, cut, v.rewrite()
 	}
-	if end == len(old) {
-		return v, cut, nil
-	}
-	if err := v.file.Truncate(int64(end)); err != nil || end > 0 {
-		return v, cut, err
-	}
+	v.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	return v, cut, err
+}
+
+// outdated tells whether a new file would be worth it: it then takes at most
+// as many bytes as were appended since the last, whatever is kept.
+func (v *values) outdated() bool { return v.size > compactValues && v.size > 2*v.live }
+
+// rewrite makes a file of the newest values alone.
+func (v *values) rewrite() error {
+	whole := make([]byte, 0, v.live)
 	for _, key := range slices.Sorted(maps.Keys(v.all)) {
-		if _, err := v.file.Write(frameValue(key, v.all[key])); err != nil {
-			return v, cut, err
-		}
+		whole = append(whole, frameValue(key, v.all[key])...)
 	}
-	return v, cut, nil
+	file, err := replaceFile(v.path, whole)
+	if err != nil {
+		return err
+	}
+	v.close()
+	v.file, v.size = file, len(whole)
+	return nil
+}
+
+// write appends one value, in force when it returns.
+func (v *values) write(key string, value []byte) error {
+	n, err := v.file.Write(frameValue(key, value))
+	if err != nil {
+		return err
+	}
+	v.size += n
+	v.set(key, value)
+	return nil
 }
 
 // read takes whole records and returns where they end.
 func (v *values) read(b []byte) int {
 	at := 0
-	for len(b)-at >= 12 {
+	for len(b)-at >= valueFrame {
 		k, n := uint64(binary.BigEndian.Uint32(b[at+4:])), uint64(binary.BigEndian.Uint32(b[at+8:]))
-		end := uint64(at) + 12 + k + n
+		end := uint64(at) + valueFrame + k + n
 		if end > uint64(len(b)) || crc32.ChecksumIEEE(b[at+4:end]) != binary.BigEndian.Uint32(b[at:]) {
 			return at
 		}
-		v.set(string(b[at+12:at+12+int(k)]), slices.Clone(b[at+12+int(k):end]))
+		content := b[at+valueFrame : end]
+		v.set(string(content[:k]), slices.Clone(content[k:]))
 		at = int(end)
 	}
 	return at
 }
 
 func (v *values) set(key string, value []byte) {
-	if len(value) == 0 {
+	if old, kept := v.all[key]; kept {
+		v.live -= frameSize(key, old)
 		delete(v.all, key)
-		return
 	}
-	v.all[key] = value
+	if len(value) > 0 {
+		v.live += frameSize(key, value)
+		v.all[key] = value
+	}
 }
 
+func frameSize(key string, value []byte) int { return valueFrame + len(key) + len(value) }
+
 func frameValue(key string, value []byte) []byte {
-	b := make([]byte, 4, 12+len(key)+len(value))
+	b := make([]byte, 4, frameSize(key, value))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(key)))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(value)))
 	b = append(append(b, key...), value...)
@@ -85,7 +115,11 @@ func frameValue(key string, value []byte) []byte {
 	return b
 }
 
-func (v *values) close() { v.file.Close() }
+func (v *values) close() {
+	if v.file != nil {
+		v.file.Close()
+	}
+}
 
 // SaveState keeps a small value outside the events; an empty value removes the
 // key. It is written before it returns, in the order of the calls, not synced.
@@ -99,10 +133,9 @@ func (l *Log) SaveState(key string, value []byte) error {
 	v := l.values
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if _, err := v.file.Write(frameValue(key, value)); err != nil {
+	if err := v.write(key, slices.Clone(value)); err != nil {
 		return l.failed(err)
 	}
-	v.set(key, slices.Clone(value))
 	return nil
 }
 
