@@ -1,6 +1,7 @@
 package badgerlog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -74,6 +75,9 @@ func (v *values) write(key string, value []byte) error {
 	}
 	v.size += n
 	v.set(key, value)
+	if v.outdated() {
+		return v.rewrite()
+	}
 	return nil
 }
 
@@ -123,6 +127,7 @@ func (v *values) close() {
 
 // SaveState keeps a small value outside the events; an empty value removes the
 // key. It is written before it returns, in the order of the calls, not synced.
+// A value that is kept already is not written again.
 func (l *Log) SaveState(key string, value []byte) error {
 	if key == "" || len(key)+len(value) > maxValue {
 		return fault.New(fault.InvalidArgument, "value_size", "a saved value has a key and at most 1 MiB", "save less")
@@ -133,6 +138,9 @@ func (l *Log) SaveState(key string, value []byte) error {
 	v := l.values
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if bytes.Equal(v.all[key], value) {
+		return nil
+	}
 	if err := v.write(key, slices.Clone(value)); err != nil {
 		return l.failed(err)
 	}

@@ -11,6 +11,105 @@ import (
 	"time"
 )
 
+// written follows the file of values: its largest size, what was appended and
+// what was written anew.
+type written struct{ largest, appended, rewritten int }
+
+// send saves what a send of a session does: who is admitted four times, and
+// with it what the session and its person have seen.
+func (w *written) send(t testing.TB, l *Log, n int) {
+	t.Helper()
+	for step := range 4 {
+		for _, key := range []string{"tickets/", "session/", "floor/"} {
+			w.save(t, l, key+fmt.Sprint(n%20), fmt.Appendf(nil, "%0400d", n*4+step))
+		}
+	}
+}
+
+func (w *written) save(t testing.TB, l *Log, key string, value []byte) {
+	t.Helper()
+	before := l.values.file
+	if err := l.SaveState(key, value); err != nil {
+		t.Fatal(err)
+	}
+	w.appended += frameSize(key, value)
+	if l.values.file != before {
+		w.rewritten += l.values.size
+	}
+	w.largest = max(w.largest, l.values.size)
+}
+
+func sizeOf(t testing.TB, dir string) int {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(dir, "values"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.Size())
+}
+
+// Ten thousand sends leave a file of bounded size, and what is written anew is
+// no more than what was appended, also when much is kept.
+func TestValuesStayBounded(t *testing.T) {
+	for name, kept := range map[string]int{"little is kept": 0, "much is kept": 3} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			l := mustOpen(t, dir)
+			defer l.Close()
+			for n := range kept {
+				if err := l.SaveState(fmt.Sprint(n), make([]byte, maxValue/2)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var w written
+			bound := compactValues + 2*l.values.live
+			for n := 0; n < 10_000 && w.rewritten <= w.appended+bound; n++ {
+				w.send(t, l, n)
+			}
+			if w.largest > bound || sizeOf(t, dir) != l.values.size {
+				t.Errorf("the file grew to %d bytes, the bound is %d; it has %d, and is told to have %d", w.largest, bound, sizeOf(t, dir), l.values.size)
+			}
+			if w.appended < 10*bound || w.rewritten == 0 || w.rewritten > w.appended {
+				t.Errorf("%d bytes were appended and %d written anew: too few to tell, or too many", w.appended, w.rewritten)
+			}
+		})
+	}
+}
+
+func BenchmarkSend(b *testing.B) {
+	dir := b.TempDir()
+	l := mustOpen(b, dir)
+	defer l.Close()
+	var w written
+	for n := 0; b.Loop(); n++ {
+		w.send(b, l, n)
+	}
+	b.ReportMetric(float64(w.largest), "largest-B")
+	b.ReportMetric(float64(w.rewritten)/float64(w.appended), "rewritten/appended")
+}
+
+func TestEqualValueIsNotWritten(t *testing.T) {
+	dir := t.TempDir()
+	l := mustOpen(t, dir)
+	defer l.Close()
+	save := func(value string) int {
+		if err := l.SaveState("k", []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+		return sizeOf(t, dir)
+	}
+	if save("") != 0 {
+		t.Error("the lack of a value was written")
+	}
+	one := save("one")
+	if again := save("one"); one == 0 || again != one {
+		t.Errorf("%d bytes after the first write, %d after an equal one", one, again)
+	}
+	if other := save("two"); other <= one {
+		t.Error("the control: another value was not written")
+	}
+}
+
 func TestRemovedValueStaysRemoved(t *testing.T) {
 	dir := t.TempDir()
 	l := mustOpen(t, dir)
