@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 )
 
 func (p *program) psCommand() *cobra.Command {
@@ -37,11 +38,7 @@ func (p *program) ps(ctx context.Context, running, quiet bool) error {
 		return err
 	}
 	if p.json {
-		d := documentOf(answer)
-		if running {
-			d = runningOnly(d, all)
-		}
-		return p.print(d)
+		return p.print(psDocument(answer, all, running))
 	}
 	if running {
 		all = slices.DeleteFunc(all, execution.over)
@@ -58,13 +55,15 @@ func (p *program) ps(ctx context.Context, running, quiet bool) error {
 	return nil
 }
 
-// runningOnly is the document without the terminals that ended; all tells which,
-// in the same order.
-func runningOnly(d document, all []execution) document {
+// psDocument is the list, on demand without the terminals that ended; all tells
+// which, in the same order. A list does not tell the names of variables, and none
+// would say that there are none.
+func psDocument(answer proto.Message, all []execution, running bool) document {
+	d := documentOf(answer)
 	kept := []any{}
 	for n, value := range d.get("executions").([]any) {
-		if !all[n].over() {
-			kept = append(kept, value)
+		if e, is := value.(document); is && (!running || !all[n].over()) {
+			kept = append(kept, e.without("environment_names"))
 		}
 	}
 	return document{{"executions", kept}, {"read_frontier", d.get("read_frontier")}}

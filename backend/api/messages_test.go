@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -182,14 +181,17 @@ func TestListsFitAMessage(t *testing.T) {
 		t.Errorf("2,000 terminals have %d bytes", size)
 	}
 	argv := m.GetExecutions()[0].GetArgv()
-	if end := argv[len(argv)-1]; !strings.HasSuffix(end, "…") || !utf8.ValidString(end) {
-		t.Errorf("%q", end)
+	if end := argv[len(argv)-1]; !m.GetExecutions()[0].GetArgvCut() || end == "" || !strings.HasPrefix(long[0], end) {
+		t.Errorf("cut as %q, and marked: %v", end, m.GetExecutions()[0].GetArgvCut())
 	}
 	if got := plain.execution(e).GetArgv(); len(got) != len(long) {
 		t.Errorf("one terminal is cut to %d arguments", len(got))
 	}
-	if got := listed([]string{"a", "b"}); len(got) != 2 {
-		t.Errorf("short ones are cut: %q", got)
+	if got, cut := listed([]string{"a", "b"}); len(got) != 2 || cut {
+		t.Errorf("short ones are cut: %q, %v", got, cut)
+	}
+	if plain.execution(e).GetArgvCut() {
+		t.Error("what is whole is marked as cut")
 	}
 }
 

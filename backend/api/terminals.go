@@ -39,14 +39,19 @@ func (w words) execution(e studio.Execution) *atelierv1.Execution {
 func (w words) executions(all []studio.Execution, read studio.Frontier) *atelierv1.ListExecutionsResponse {
 	m := &atelierv1.ListExecutionsResponse{ReadFrontier: w.heads(read)}
 	for _, e := range all {
-		e.Argv, e.Variables = listed(e.Argv), nil // Show has all of it
-		m.Executions = append(m.Executions, w.execution(e))
+		var cut bool
+		e.Variables = nil // Show has all of it
+		e.Argv, cut = listed(e.Argv)
+		one := w.execution(e)
+		one.ArgvCut = cut
+		m.Executions = append(m.Executions, one)
 	}
 	return m
 }
 
-// listed is as much of some texts as a list shows; "…" stands for the rest.
-func listed(all []string) []string {
+// listed is as much of some texts as a list shows, and whether that is not all:
+// then the last one may be cut. No sign in it says so, since it could be the text's own.
+func listed(all []string) (shown []string, cut bool) {
 	room := listedBytes
 	for n, s := range all {
 		if room -= len(s); room >= 0 {
@@ -56,9 +61,9 @@ func listed(all []string) []string {
 		for end > 0 && !utf8.RuneStart(s[end]) {
 			end--
 		}
-		return append(append([]string{}, all[:n]...), s[:end]+"…")
+		return append(append([]string{}, all[:n]...), s[:end]), true
 	}
-	return all
+	return all, false
 }
 
 func (w words) attachment(a studio.Attachment) *atelierv1.AttachResponse {

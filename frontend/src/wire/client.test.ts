@@ -14,6 +14,7 @@ test("terminals arrive as the page's own nouns", async () => {
 			async *watch() {
 				yield { executions: [{ executionId: "x", name: "bash-api", state: "running", exitStatus: 0 }] };
 				yield { executions: [{ executionId: "x", name: "bash-api", state: "hovering" }] };
+				yield { executions: [{ argv: ["echo", "long"], argvCut: true }, { argv: ["echo", "…"] }] };
 			},
 		});
 	});
@@ -22,6 +23,10 @@ test("terminals arrive as the page's own nouns", async () => {
 		lists.push(list);
 	expect(lists[0]?.[0]).toMatchObject({ id: "x", name: "bash-api", state: "running", exitStatus: 0 });
 	expect(lists[1]?.[0]).toMatchObject({ state: "lost", reason: 'state "hovering" is newer than this page' });
+	expect(lists[2]?.map((t) => t.argv)).toEqual([
+		["echo", "long…"],
+		["echo", "…"],
+	]);
 });
 
 test("the core's own words reach the person", async () => {

@@ -27,7 +27,7 @@ export function terminal(e: ExecutionMessage): Terminal {
 		name: e.name,
 		state: known ?? "lost",
 		status: e.status,
-		argv: e.argv,
+		argv: e.argvCut ? [...e.argv.slice(0, -1), `${e.argv.at(-1) ?? ""}…`] : e.argv,
 		cwd: e.cwd,
 		cols: e.cols,
 		rows: e.rows,
