@@ -12,6 +12,7 @@ import {
 	Scaling,
 	TextCursorInput,
 	UserRound,
+	Zap,
 } from "lucide-react";
 import type { EventRecord } from "../../domain/types";
 import { eventShape } from "../../domain/words";
@@ -28,6 +29,7 @@ const ICONS: Record<string, LucideIcon> = {
 	"execution.renamed": Pencil,
 	"execution.input": TextCursorInput,
 	"execution.resized": Scaling,
+	"execution.signalled": Zap,
 	"execution.recovered": RotateCcw,
 };
 
