@@ -6,10 +6,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
 )
 
 func (p *program) sendCommand() *cobra.Command {
@@ -39,18 +38,26 @@ func (p *program) sendCommand() *cobra.Command {
 }
 
 func (p *program) send(ctx context.Context, ref, text string) error {
+	return p.change(ctx, func(s *studio) (proto.Message, error) {
+		q := ask(s, s.Executions.Send)
+		q.Msg.Execution, q.Msg.Data = ref, []byte(text)
+		return do(ctx, s.Executions.Send, q)
+	})
+}
+
+// change makes a call that changes something and prints the answer: a person is
+// told nothing of what did what it was told.
+func (p *program) change(ctx context.Context, call func(*studio) (proto.Message, error)) error {
 	s, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	q := ask(s, s.Executions.Send)
-	q.Msg.Execution, q.Msg.Data = ref, []byte(text)
-	a, err := do(ctx, s.Executions.Send, q)
+	answer, err := call(s)
 	if err != nil {
 		return err
 	}
-	return p.answer(a, quietly)
+	return p.answer(answer, quietly)
 }
 
 // quietly is what a person sees of a command that did what it was told.
@@ -62,13 +69,13 @@ func (p *program) killCommand() *cobra.Command {
 		Use:   "kill EXEC",
 		Short: "Send a signal to a program, to end it unless told otherwise",
 		Long: "Sends a signal to the program's process group: TERM, or what --signal names (KILL, SIGINT, 9).\n" +
-			"It does not wait for the end; `atelier wait` does.",
+			"`atelier log` says who sent it. It does not wait for the end; `atelier wait` does.",
 		Example:           "atelier kill build\natelier kill build --signal KILL",
 		Args:              wants("EXEC"),
 		ValidArgsFunction: p.completeExecution,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, known := signalOf(signal); !known {
-				return usage(cmd, fmt.Sprintf("there is no signal %q", signal))
+			if signal == "" { // to the core that is TERM
+				return usage(cmd, "--signal is empty")
 			}
 			return p.kill(cmd.Context(), args[0], signal)
 		},
@@ -77,29 +84,12 @@ func (p *program) killCommand() *cobra.Command {
 	return cmd
 }
 
-// signalOf reads a signal's name, with or without SIG, or its number.
-func signalOf(text string) (syscall.Signal, bool) {
-	if n, err := strconv.Atoi(text); err == nil {
-		const last = 64 // SIGRTMAX
-		return syscall.Signal(n), n > 0 && n <= last
-	}
-	s := unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(text), "SIG"))
-	return s, s != 0
-}
-
 func (p *program) kill(ctx context.Context, ref, signal string) error {
-	s, err := p.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	q := ask(s, s.Executions.Kill)
-	q.Msg.Execution, q.Msg.Signal = ref, signal
-	a, err := do(ctx, s.Executions.Kill, q)
-	if err != nil {
-		return err
-	}
-	return p.answer(a, quietly)
+	return p.change(ctx, func(s *studio) (proto.Message, error) {
+		q := ask(s, s.Executions.Kill)
+		q.Msg.Execution, q.Msg.Signal = ref, signal
+		return do(ctx, s.Executions.Kill, q)
+	})
 }
 
 func (p *program) waitCommand() *cobra.Command {
@@ -151,18 +141,11 @@ func (p *program) resizeCommand() *cobra.Command {
 }
 
 func (p *program) resize(ctx context.Context, ref string, cols, rows uint32) error {
-	s, err := p.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	q := ask(s, s.Executions.Resize)
-	q.Msg.Execution, q.Msg.Cols, q.Msg.Rows = ref, cols, rows
-	a, err := do(ctx, s.Executions.Resize, q)
-	if err != nil {
-		return err
-	}
-	return p.answer(a, quietly)
+	return p.change(ctx, func(s *studio) (proto.Message, error) {
+		q := ask(s, s.Executions.Resize)
+		q.Msg.Execution, q.Msg.Cols, q.Msg.Rows = ref, cols, rows
+		return do(ctx, s.Executions.Resize, q)
+	})
 }
 
 func (p *program) renameCommand() *cobra.Command {
@@ -174,18 +157,15 @@ func (p *program) renameCommand() *cobra.Command {
 		Args:              wants("EXEC", "NAME"),
 		ValidArgsFunction: p.completeExecution,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := p.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			q := ask(s, s.Executions.Rename)
-			q.Msg.Execution, q.Msg.Name = args[0], args[1]
-			a, err := do(cmd.Context(), s.Executions.Rename, q)
-			if err != nil {
-				return err
-			}
-			return p.answer(a, quietly)
+			return p.rename(cmd.Context(), args[0], args[1])
 		},
 	}
+}
+
+func (p *program) rename(ctx context.Context, ref, name string) error {
+	return p.change(ctx, func(s *studio) (proto.Message, error) {
+		q := ask(s, s.Executions.Rename)
+		q.Msg.Execution, q.Msg.Name = ref, name
+		return do(ctx, s.Executions.Rename, q)
+	})
 }

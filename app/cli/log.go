@@ -16,7 +16,8 @@ import (
 type logQuestion struct {
 	object, actor, kind string
 	follow              bool
-	newest              uint32
+	newest              uint32 // with none: 0
+	none                bool   // nothing of what was written before
 }
 
 func (p *program) logCommand() *cobra.Command {
@@ -28,14 +29,17 @@ func (p *program) logCommand() *cobra.Command {
 			"line is one event and the last one the frontier that was read.",
 		Example: "atelier log -n 10\natelier log --object build --follow",
 		Args:    wants(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.log(cmd.Context(), q) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q.none = q.newest == 0 && cmd.Flags().Changed("number")
+			return p.log(cmd.Context(), q)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&q.object, "object", "", "only what is about this terminal or object (name, id or its beginning)")
 	flags.StringVar(&q.actor, "actor", "", "only what this person or agent did (name, id or its beginning)")
 	flags.StringVar(&q.kind, "type", "", "only events of this type, for example execution.started")
 	flags.BoolVarP(&q.follow, "follow", "f", false, "go on with what happens until Ctrl-C")
-	flags.Uint32VarP(&q.newest, "number", "n", 0, "the newest N only (0: all)")
+	flags.Uint32VarP(&q.newest, "number", "n", 0, "of what was written already the newest N only (default: all)")
 	return cmd
 }
 
@@ -50,11 +54,18 @@ func (p *program) log(ctx context.Context, asked logQuestion) error {
 	q := askStream(s, s.Log.List)
 	q.Msg.Object, q.Msg.Actor, q.Msg.Type = asked.object, asked.actor, asked.kind
 	q.Msg.Follow, q.Msg.Limit = asked.follow, asked.newest
+	if asked.none {
+		q.Msg.Limit = 1 // to the core 0 is all
+	}
 	var heads any
 	err = each(ctx, s.Log.List, q, func(m proto.Message) error {
 		d := documentOf(m)
+		skipped := asked.none && heads == nil // it was written already
 		if read, _ := d.get("read_frontier").([]any); len(read) > 0 {
 			heads = read
+		}
+		if skipped {
+			return nil
 		}
 		return p.events(m, d, asked.follow)
 	})

@@ -92,16 +92,3 @@ func TestAnAnswerThatCannotBeWrittenIsNoDefect(t *testing.T) {
 		}
 	}
 }
-
-func TestSignalsByNameAndNumber(t *testing.T) {
-	for text, want := range map[string]syscall.Signal{"TERM": 15, "sigkill": 9, "SIGHUP": 1, "9": 9, "64": 64} {
-		if got, known := signalOf(text); !known || got != want {
-			t.Errorf("%s: %d, %v", text, got, known)
-		}
-	}
-	for _, text := range []string{"", "0", "-9", "65", "NOPE", "SIGSIGHUP", "9x"} {
-		if got, known := signalOf(text); known {
-			t.Errorf("%q is taken for %d", text, got)
-		}
-	}
-}

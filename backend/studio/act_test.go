@@ -136,3 +136,16 @@ func TestActsOnATerminalThatWasNeverShownHaveEffect(t *testing.T) {
 	}
 	w.noneVoid()
 }
+
+func TestSignalsByNameAndNumber(t *testing.T) {
+	for text, want := range map[string]uint64{"": 15, "TERM": 15, "sigkill": 9, "SIGHUP": 1, "9": 9, "64": 64} {
+		if got, err := signalOf(text); err != nil || got.Signal != want {
+			t.Errorf("%s: %d, %v", text, got.Signal, err)
+		}
+	}
+	for _, text := range []string{"0", "-9", "65", "NOPE", "SIGSIGHUP", "9x"} {
+		if got, err := signalOf(text); !fault.Is(err, "signal_unknown") {
+			t.Errorf("%q is taken for %d, %v", text, got.Signal, err)
+		}
+	}
+}
