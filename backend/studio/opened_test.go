@@ -10,6 +10,7 @@ import (
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
 )
 
 // meanwhile lets a test do something once, while what a session was shown is
@@ -155,5 +156,32 @@ func TestARenameAfterWaitIsBasedOnWhatItAnswered(t *testing.T) {
 	}
 	if x, _ := w.execution(id); !slices.Equal(x.Names(), []string{"three"}) {
 		t.Errorf("after a rename that saw the other there stand %q", x.Names())
+	}
+}
+
+// Attach refuses it too: nothing is what a silent program wrote.
+func TestTranscriptBeginsNotBeyondTheEnd(t *testing.T) {
+	w := newWorld(t)
+	_, shim := w.run(w.caller(event.SurfaceCLI), "one")
+	shim.prints("result")
+	for _, over := range []bool{false, true} {
+		if over {
+			shim.note(attach.Note{Kind: attach.NoteExited})
+			if _, _, err := w.Wait(background, Caller{}, "one"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, follow := range []bool{false, true} {
+			given := 0
+			q := TranscriptRequest{From: 7, Follow: follow, Timing: true}
+			err := w.Transcript(background, Caller{}, "one", q, func(Piece) error { given++; return nil })
+			if fault.Of(err) == nil || fault.Of(err).Code != fault.OutOfRange || given > 0 {
+				t.Errorf("over %v, follow %v: %v, and %d pieces", over, follow, err, given)
+			}
+		}
+		err := w.Transcript(background, Caller{}, "one", TranscriptRequest{From: 6}, func(Piece) error { return nil })
+		if err != nil {
+			t.Errorf("from the end on: %v", err)
+		}
 	}
 }

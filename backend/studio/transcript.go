@@ -2,6 +2,7 @@ package studio
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"atelier.dev/atelier/backend/event"
@@ -21,7 +22,7 @@ type TranscriptRequest struct {
 
 // Transcript calls each with the recorded bytes of a part, in order. All of
 // them are named by events before they are shown, so any may be cited. It
-// opens the execution. Reasons: range, execution_unknown.
+// opens the execution. Reasons: range, output_range, execution_unknown.
 func (s *Studio) Transcript(ctx context.Context, c Caller, ref string, q TranscriptRequest, each func(Piece) error) error {
 	id, err := s.resolve(ref)
 	if err != nil {
@@ -52,6 +53,11 @@ func (t *transcript) read(ctx context.Context) error {
 	if t.spool != nil {
 		defer t.spool.Close()
 	}
+	if t.q.Timing {
+		if err := t.timing(); err != nil {
+			return err
+		}
+	}
 	for {
 		news := t.s.newsNow()
 		x, err := t.look(ctx)
@@ -79,8 +85,18 @@ func (t *transcript) look(ctx context.Context) (x *object.Execution, err error) 
 	return x, t.s.shows(t.c, t.id, x.Frontier)
 }
 
-// open makes events of all that is there, and gives the first piece if timing was
-// asked for.
+// begins refuses a part that begins beyond the end, as an attachment does: what
+// is empty there would look like a program that wrote nothing.
+func (t *transcript) begins() error {
+	x, _ := t.s.execution(t.id)
+	if t.q.From <= x.Output {
+		return nil
+	}
+	return fault.New(fault.OutOfRange, "output_range", fmt.Sprintf("output was asked for from %d on, and ends at %d", t.q.From, x.Output),
+		"begin at the end or before it")
+}
+
+// open makes events of all that is there, and opens the bytes.
 func (t *transcript) open(ctx context.Context) error {
 	if r, err := t.s.runOf(t.id); err == nil {
 		if _, err := r.reach(ctx); err == nil {
@@ -89,6 +105,9 @@ func (t *transcript) open(ctx context.Context) error {
 			}
 		}
 	}
+	if err := t.begins(); err != nil {
+		return err
+	}
 	t.at = t.q.From
 	spool, err := t.s.p.Spools.Open(t.id)
 	if err == nil {
@@ -96,9 +115,11 @@ func (t *transcript) open(ctx context.Context) error {
 	} else if x, _ := t.s.execution(t.id); x.Output > 0 && !absent(err) {
 		return err
 	}
-	if !t.q.Timing {
-		return nil
-	}
+	return nil
+}
+
+// timing gives the first piece, with the recorded ranges.
+func (t *transcript) timing() error {
 	ranges, err := t.s.rangesOf(t.id)
 	if err != nil {
 		return err

@@ -156,7 +156,7 @@ func (a *audit) compare(x *spoolAudit, r event.Range) {
 	}
 	x.over = err != nil || end < r.To
 	switch {
-	case fault.Is(err, "spool_unknown"):
+	case absent(err):
 		a.problem("spool_lost", fmt.Sprintf("the recorded bytes of %s are gone: events name them from %d on", a.s.nameFor(x.id), r.From))
 	case err != nil:
 		a.unreadable(fmt.Sprintf("the recorded bytes of %s cannot be read from %d on", a.s.nameFor(x.id), r.From), err)

@@ -69,7 +69,9 @@ async function open(options: { fresh?: boolean; attachment?: Partial<Attachment>
 		ended: false,
 		...options.attachment,
 	}));
+	const asked: bigint[] = [];
 	async function* transcript(_: string, from: bigint) {
+		asked.push(from);
 		yield { offset: from, bytes: bytes("recorded"), missing: 0n };
 	}
 	const link = new AttachLink("x", options.fresh ?? false, { attach, control, transcript }, line.carrier, {
@@ -81,7 +83,7 @@ async function open(options: { fresh?: boolean; attachment?: Partial<Attachment>
 		},
 	});
 	await vi.advanceTimersByTimeAsync(0);
-	return { line, link, old, live, restarts, control, attach, state: () => state };
+	return { line, link, old, live, restarts, control, attach, asked, state: () => state };
 }
 
 beforeEach(() => {
@@ -172,6 +174,16 @@ describe("output", () => {
 		expect(line.hellos).toEqual([]);
 		expect(old).toEqual(["recorded"]);
 		expect(state()?.phase).toBe("ended");
+	});
+	test("of an ended terminal nothing is asked for beyond its end", async () => {
+		const { line, attach, asked } = await open();
+		line.say(welcome(), output(0n, "abcdef"));
+		const ended = { ...(await attach()), ended: true, outputOffset: 3n };
+		attach.mockImplementation(async () => ended);
+		line.say({ type: "refused", seq: 0n, epoch: 0n, code: "out_of_range", message: "no", driver: "" });
+		line.events?.closed("cut");
+		await vi.advanceTimersByTimeAsync(10_000);
+		expect(asked).toEqual([3n]);
 	});
 });
 

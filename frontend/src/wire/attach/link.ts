@@ -286,7 +286,10 @@ export class AttachLink implements Link {
 	private async replayTranscript(a: Attachment): Promise<void> {
 		this.sized(a.cols, a.rows);
 		const tail = a.outputOffset > TAIL_BYTES ? a.outputOffset - TAIL_BYTES : 0n;
-		for await (const piece of this.studio.transcript(this.id, this.offset ?? tail, this.abort.signal)) {
+		// What was shown and is not recorded is gone: beyond the end nothing can be asked for.
+		const seen = this.offset ?? tail;
+		const from = seen < a.outputOffset ? seen : a.outputOffset;
+		for await (const piece of this.studio.transcript(this.id, from, this.abort.signal)) {
 			if (this.over) return;
 			this.offset = piece.offset + BigInt(piece.bytes.length);
 			if (piece.bytes.length > 0) this.events.output(piece.bytes, true);
