@@ -230,11 +230,11 @@ func (r *run) welcomeBack(ctx context.Context, held Held, stale bool) {
 		}
 	}
 	if stale {
-		r.s.tell("a turn that never reached its terminal", r.giveTurn(ctx, attach.Ticket{}, nil))
+		r.s.tell("a turn that never reached its terminal", r.release(ctx, driver))
 		return
 	}
 	if !driver.IsZero() && admitted[driver] == "" {
-		r.s.tell("a turn of nobody", r.giveTurn(ctx, attach.Ticket{}, nil))
+		r.s.tell("a turn of nobody", r.release(ctx, driver))
 	}
 }
 

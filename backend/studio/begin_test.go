@@ -33,17 +33,17 @@ func (w *world) begin(c Caller, q StartRequest) <-chan begun {
 func (w *world) reached() *fakeShim {
 	w.t.Helper()
 	w.until("reached", func() bool {
-		for _, x := range w.living() {
-			r, err := w.runOf(x.ID)
-			if err != nil {
-				return false
-			}
-			r.mu.Lock()
-			held := r.held
-			r.mu.Unlock()
-			return held != nil
+		all := w.living()
+		if len(all) == 0 {
+			return false
 		}
-		return false
+		r, err := w.runOf(all[0].ID)
+		if err != nil {
+			return false
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.held != nil
 	})
 	return w.shim(w.living()[0].ID)
 }

@@ -98,7 +98,8 @@ func (r *run) handBack(ctx context.Context, se *session, t attach.Ticket) error 
 	return err
 }
 
-// release ends the turn of a ticket that is gone, written by the core.
+// release ends the turn of a ticket, or of nobody, that is still the standing one.
+// The core writes it.
 func (r *run) release(ctx context.Context, t attach.Ticket) error {
 	r.turns.Lock()
 	defer r.turns.Unlock()
@@ -106,14 +107,6 @@ func (r *run) release(ctx context.Context, t attach.Ticket) error {
 		return nil
 	}
 	_, err := r.change(ctx, attach.Ticket{}, r.se, &event.Turn{})
-	return err
-}
-
-// giveTurn lets nobody drive, written by the core.
-func (r *run) giveTurn(ctx context.Context, to attach.Ticket, _ *operator) error {
-	r.turns.Lock()
-	defer r.turns.Unlock()
-	_, err := r.change(ctx, to, r.se, &event.Turn{})
 	return err
 }
 
