@@ -84,18 +84,14 @@ func TestAShimThatLivesAndDoesNotListenIsSilent(t *testing.T) {
 
 func TestAShimThatOnlyBeginsIsSilent(t *testing.T) {
 	folder := folderOf(t)
-	notes, err := os.Create(filepath.Join(folder, "notes"))
+	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
+	held, err := claim(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer notes.Close()
-	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
-	lock := unix.Flock_t{Type: unix.F_WRLCK}
-	if err := unix.FcntlFlock(notes.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
-		t.Fatal(err)
-	}
+	defer held.Close()
 	refusedAdoption(t, folder, fault.Unavailable, "shim_silent")
-	notes.Close()
+	held.Close()
 	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
 }
 

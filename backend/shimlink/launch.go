@@ -4,7 +4,6 @@
 package shimlink
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -197,16 +195,4 @@ func (p *process) launch(ctx context.Context, text []byte) (w word, err error) {
 		return word{}, why(ctx, fmt.Errorf("it ended without a word (%w)", err))
 	}
 	return w, nil
-}
-
-// Umask reads the umask of this process without changing it.
-func Umask() (int, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := bytes.Cut(status, []byte("\nUmask:"))
-	line, _, _ := bytes.Cut(rest, []byte("\n"))
-	umask, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 8, 32)
-	return int(umask), err
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -203,15 +202,6 @@ func TestALaunchThatIsNotUTF8IsRefused(t *testing.T) {
 		if f := want(t, err, fault.InvalidArgument, "text_invalid"); strings.Contains(f.Error(), "word") || !strings.Contains(f.Error(), "is not UTF-8") {
 			t.Errorf("%s: %v", name, f)
 		}
-	}
-}
-
-func TestUmaskIsRead(t *testing.T) {
-	before := syscall.Umask(0o137)
-	got, err := Umask()
-	syscall.Umask(before)
-	if err != nil || got != 0o137 {
-		t.Fatalf("got %o, %v", got, err)
 	}
 }
 

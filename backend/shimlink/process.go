@@ -32,13 +32,6 @@ func startOf(pid int) (start uint64, lives bool) {
 	return start, err == nil
 }
 
-// locked reports whether a process writes a spool folder: a shim keeps its notes
-// locked from before it starts the program until it ends. It tells a shim that
-// is about to write launch.json from one that never will.
-func locked(folder string) bool {
-	return claimed(folder) || writing(folder)
-}
-
 // claimName is a file in a spool folder that a shim holds locked from before it
 // exists: the core locks it and hands it over, so that there is no moment at
 // which a shim that begins could be taken for a dead one.
@@ -56,7 +49,8 @@ func claim(folder string) (*os.File, error) {
 	return f, nil
 }
 
-// claimed reports whether a process holds the claim.
+// claimed reports whether a process holds the claim. It tells a shim that is about
+// to write launch.json from one that never will.
 func claimed(folder string) bool {
 	f, err := os.OpenFile(filepath.Join(folder, claimName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -64,16 +58,4 @@ func claimed(folder string) bool {
 	}
 	defer f.Close()
 	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
-}
-
-// writing reports whether a shim has the folder's notes open.
-func writing(folder string) bool {
-	f, err := os.OpenFile(filepath.Join(folder, "notes"), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	lock := unix.Flock_t{Type: unix.F_WRLCK}
-	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock)
-	return err == nil && lock.Type != unix.F_UNLCK
 }

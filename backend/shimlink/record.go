@@ -40,7 +40,7 @@ func find(folder string) (record, error) {
 	path := filepath.Join(folder, recordName)
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && locked(folder):
+	case errors.Is(err, fs.ErrNotExist) && claimed(folder):
 		return record{}, fault.New(fault.Unavailable, "shim_silent", "the process of this terminal is only beginning", "wait; the core tries again")
 	case errors.Is(err, fs.ErrNotExist):
 		return record{}, dead("it ended before it was ready")
