@@ -3,7 +3,6 @@ package studio
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"atelier.dev/atelier/backend/attach"
@@ -140,8 +139,7 @@ func (r *run) advance(ctx context.Context, held Held, reached error) (over bool,
 		r.managed(opening)
 		return r.attend(ctx, held), nil
 	case opened == nil, held == nil && absent(opened):
-		r.s.tell("settling a terminal whose process has died", r.settle(ctx))
-		return true, nil
+		return r.settle(ctx)
 	case held != nil:
 		held.Close()
 	}
@@ -258,68 +256,6 @@ func (r *run) lose() {
 	if held != nil {
 		held.Close()
 	}
-}
-
-// settle records what a dead shim has left on disk. Without a note of the end
-// the program is lost, since nobody saw how it ended.
-func (r *run) settle(ctx context.Context) error {
-	if r.spool == nil {
-		return r.isLost(ctx, r.neverBegan())
-	}
-	var notes []attach.Note
-	if err := r.spool.Notes(r.noted, func(n attach.Note) error { notes = append(notes, n); return nil }); err != nil {
-		r.s.tell("reading the notes of a terminal's process", err)
-	}
-	for _, n := range notes {
-		over, err := r.account(ctx, n)
-		if err != nil || over {
-			return err
-		}
-	}
-	end, err := r.spool.End()
-	if err != nil {
-		return err
-	}
-	if end < r.recorded {
-		return r.isLost(ctx, fmt.Sprintf("its process was killed, and %s of what it wrote are gone", plural(r.recorded-end, "byte")))
-	}
-	if err := r.record(ctx, end); err != nil {
-		return err
-	}
-	if r.unbegun != nil {
-		return r.isLost(ctx, r.neverBegan())
-	}
-	return r.isLost(ctx, "the process that held its terminal was killed, so nobody saw its end")
-}
-
-// neverBegan says why there is no trace of the program.
-func (r *run) neverBegan() string {
-	switch {
-	case r.unbegun != nil:
-		return valid("the program was not started: " + fault.Of(r.unbegun).Message)
-	case r.noted > 0 || r.recorded > 0:
-		return "its folder is gone, and with it what its process saw"
-	}
-	return "the core was killed before the program began"
-}
-
-// finish ends a run whose end is an event, or that can record no more.
-func (r *run) finish() {
-	close(r.over)
-	r.readyNow()
-	r.mu.Lock()
-	for _, o := range r.tickets {
-		if o.leaving != nil {
-			o.leaving.Stop()
-		}
-	}
-	r.mu.Unlock()
-	r.s.tell("dropping the link of a terminal", r.s.p.Links.Drop(r.id))
-	r.s.tell("forgetting who was attached", r.s.p.Log.SaveState(ticketsKey(r.id), nil))
-	r.s.mu.Lock()
-	delete(r.s.runs, r.id)
-	r.s.changed()
-	r.s.mu.Unlock()
 }
 
 // runOf returns the run of an execution that has not ended.

@@ -117,7 +117,7 @@ func (r *run) write(ctx context.Context, t event.Type, facts event.Facts, why st
 // account for the note yet: the core may be killed in between.
 func (r *run) account(ctx context.Context, n attach.Note) (over bool, err error) {
 	if n.Kind == attach.NoteExited || n.Kind == attach.NoteFailed {
-		if err := r.record(ctx, n.Offset); err != nil {
+		if err := r.recordLast(ctx, n.Offset); err != nil {
 			return false, err
 		}
 	}
@@ -126,8 +126,27 @@ func (r *run) account(ctx context.Context, n attach.Note) (over bool, err error)
 	over, err = r.eventOf(ctx, n)
 	if err != nil {
 		r.noted = before
+		return false, err
 	}
-	return over, err
+	return over, nil
+}
+
+// recordLast makes events of the bytes before an end. The end is known even when
+// some of them are gone by now.
+func (r *run) recordLast(ctx context.Context, offset uint64) error {
+	end, err := r.spool.End()
+	if err != nil {
+		return err
+	}
+	return r.record(ctx, min(offset, end))
+}
+
+// gone says how many bytes before an offset were never recorded.
+func (r *run) gone(offset uint64) string {
+	if offset <= r.recorded {
+		return ""
+	}
+	return plural(offset-r.recorded, "byte") + " of what it wrote are gone"
 }
 
 func (r *run) eventOf(ctx context.Context, n attach.Note) (over bool, err error) {
@@ -153,7 +172,7 @@ func (r *run) eventOf(ctx context.Context, n attach.Note) (over bool, err error)
 	case attach.NoteResumed:
 		return false, r.write(ctx, event.ExecutionRecoveredType, event.Facts{State: "running"}, "there is room again")
 	case attach.NoteExited:
-		return true, r.hasEnded(ctx, event.Exit{Status: uint64(n.Status), Signal: uint64(n.Signal)}, "")
+		return true, r.hasEnded(ctx, event.Exit{Status: uint64(n.Status), Signal: uint64(n.Signal)}, r.gone(n.Offset))
 	case attach.NoteFailed:
 		return true, r.hasFailed(ctx, n)
 	}

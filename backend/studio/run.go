@@ -238,6 +238,9 @@ func (r *run) fail(err error) {
 func (r *run) failure() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.failed == nil {
+		return r.troubles[settling].err
+	}
 	return r.failed
 }
 

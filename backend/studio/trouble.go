@@ -11,6 +11,7 @@ import (
 const (
 	reaching = "reaching the process of a terminal"
 	opening  = "opening the bytes of a terminal"
+	settling = "settling a terminal whose process has died"
 )
 
 // trouble is why a work failed last, and how often in a row it has.
@@ -37,6 +38,15 @@ func (r *run) hindered(work string, err error) error {
 	return err
 }
 
+// outcome keeps why a work fails, or forgets why it did.
+func (r *run) outcome(work string, err error) error {
+	if err != nil {
+		return r.hindered(work, err)
+	}
+	r.managed(work)
+	return nil
+}
+
 // managed forgets what a work has failed with.
 func (r *run) managed(work string) {
 	r.mu.Lock()
@@ -49,7 +59,7 @@ func (r *run) outOfReach() error {
 	const mend = "try again; see `atelier doctor` and `atelier core logs`"
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, work := range []string{reaching, opening} {
+	for _, work := range []string{reaching, opening, settling} {
 		if t := r.troubles[work]; t.err != nil {
 			return fault.Wrap(t.err, fault.Unavailable, "shim_gone", work+" fails", mend)
 		}

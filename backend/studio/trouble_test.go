@@ -125,6 +125,89 @@ func TestALaunchThatFailedIsSettledAtOnce(t *testing.T) {
 	}
 }
 
+// An end that cannot be written is written later. Until then the run is there,
+// and says what is wrong.
+func TestAnEndThatCannotBeWrittenIsWrittenLater(t *testing.T) {
+	w := newWorld(t)
+	cli := w.caller(event.SurfaceCLI)
+	id, shim := w.run(cli, "x")
+	w.faults.fail("append execution.exited", always)
+	shim.prints("result")
+	shim.note(attach.Note{Kind: attach.NoteExited, Status: 3})
+	shim.dies()
+	w.until("tried twice", func() bool { return w.faults.tries("append execution.exited") > 2 })
+	if _, err := w.Send(background, cli, "x", []byte("x")); !fault.Is(err, "shim_gone") || !strings.Contains(err.Error(), "execution.exited fails") {
+		t.Errorf("answered with %v", err)
+	}
+	if f := w.terminalsFinding(); f.Level != "failed" {
+		t.Errorf("doctor says %+v", f)
+	}
+	w.faults.fail("append execution.exited", 0)
+	if v := w.ended("x"); v.Status != "exit 3" {
+		t.Errorf("it ended as %q", v.Status)
+	}
+	if end := w.contiguous(id); end != 6 {
+		t.Errorf("events name %d of 6 bytes", end)
+	}
+	w.noneVoid()
+}
+
+// What a dead shim left is lost only when it was read: what cannot be read now
+// is read again.
+func TestWhatCannotBeReadIsNotLost(t *testing.T) {
+	for _, what := range []string{"notes", "end", "sync", "root"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			_, shim := w.run(w.caller(event.SurfaceCLI), "x")
+			w.kill()
+			shim.prints("result")
+			shim.note(attach.Note{Kind: attach.NoteExited, Status: 3})
+			shim.dies()
+			w.faults.fail(what, 2)
+			w.open()
+			if v := w.ended("x"); v.Status != "exit 3" {
+				t.Errorf("it ended as %q", v.Status)
+			}
+			if n := len(w.events(event.ExecutionOutputType)); n != 1 {
+				t.Errorf("%d events name the output", n)
+			}
+		})
+	}
+}
+
+// An end that was noted is no less known when bytes are gone.
+func TestAnEndIsToldThoughBytesAreGone(t *testing.T) {
+	w := newWorld(t)
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	w.kill()
+	shim.prints("result")
+	shim.note(attach.Note{Kind: attach.NoteExited, Status: 3})
+	shim.dies()
+	shim.spool.bytes = shim.spool.bytes[:2]
+	w.open()
+	if v := w.ended("x"); v.Status != "exit 3" || v.Reason != "4 bytes of what it wrote are gone" {
+		t.Errorf("it ended as %q, %q", v.Status, v.Reason)
+	}
+	if end := w.contiguous(id); end != 2 {
+		t.Errorf("events name %d of the 2 bytes that are left", end)
+	}
+}
+
+// Notes that are damaged tell nothing for ever: that is why it is lost.
+func TestDamagedNotesAreToldAsTheReason(t *testing.T) {
+	w := newWorld(t)
+	_, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	w.kill()
+	shim.note(attach.Note{Kind: attach.NoteResized, Cols: 100, Rows: 30})
+	shim.dies()
+	shim.spool.damaged = fault.New(fault.DataLoss, "notes_damaged", "note 3 cannot be read", "restore it")
+	w.open()
+	if v := w.ended("x"); v.Status != "lost: note 3 cannot be read" || v.Cols != 100 {
+		t.Errorf("it is %q of %d columns", v.Status, v.Cols)
+	}
+}
+
 // A failure that lasts is told ever more seldom, and anew when it comes again
 // after the work was done.
 func TestTroubleIsToldEverMoreSeldom(t *testing.T) {

@@ -351,7 +351,8 @@ func (w *world) AuditLog(ctx context.Context, progress func(events, seals uint64
 
 // fakeSpool is recorded bytes in memory.
 type fakeSpool struct {
-	faults *faults
+	faults  *faults
+	damaged error // what is behind the notes
 
 	mu    sync.Mutex
 	bytes []byte
@@ -413,7 +414,7 @@ func (s *fakeSpool) Notes(after uint64, each func(attach.Note) error) error {
 			}
 		}
 	}
-	return nil
+	return s.damaged
 }
 
 func (s *fakeSpool) Close() error { return nil }
