@@ -3,7 +3,6 @@ package badgerlog
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -118,8 +117,6 @@ func (l *Log) Scan(from uint64, fn func(arrival uint64, e event.Event) error) er
 
 // scan gives a copy of each run that holds some of [from, to), the first one
 // from there on, with the arrival of its first record. All must be there.
-// Values lie in the tables beside their keys, so fetching ahead would only
-// cost goroutines.
 func (l *Log) scan(from, to uint64, fn func(first uint64, run []byte) error) error {
 	if from >= to {
 		return nil
@@ -132,33 +129,45 @@ func (l *Log) scan(from, to uint64, fn func(first uint64, run []byte) error) err
 		return dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", from, err))
 	}
 	return l.view(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'a'}})
-		defer it.Close()
-		for it.Seek(number('a', n)); it.Valid() && n < to; it.Next() {
-			key := it.Item().Key()
-			if len(key) != 9 || binary.BigEndian.Uint64(key[1:]) != n {
-				break
+		end, err := walkRuns(txn, n, to, func(first uint64, run []byte) error {
+			first, run = dropBefore(from, first, run)
+			if len(run) == 0 {
+				return nil
 			}
-			run, err := it.Item().ValueCopy(nil)
-			if err != nil {
-				return dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", n, err))
-			}
-			first := n
-			n += countRecords(run)
-			for first < from && first < n {
-				_, run, _ = cutRecord(run)
-				first++
-			}
-			if first == n {
-				continue
-			}
-			if err := fn(first, run); err != nil {
-				return err
-			}
+			return fn(first, run)
+		})
+		if err == nil && end < to {
+			return dataLoss("event_lost", fmt.Sprintf("event %d is missing", end))
 		}
-		if n < to {
-			return dataLoss("event_lost", fmt.Sprintf("event %d is missing", n))
-		}
-		return nil
+		return err
 	})
+}
+
+// walkRuns gives a copy of each run from the one that begins at n to the one
+// that holds to-1, and returns where they end: below to when one is missing.
+// Values lie in the tables beside their keys, so fetching ahead would only
+// cost goroutines.
+func walkRuns(txn *badger.Txn, n, to uint64, fn func(first uint64, run []byte) error) (end uint64, err error) {
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'a'}})
+	defer it.Close()
+	for it.Seek(number('a', n)); n < to && it.Valid() && bytes.Equal(it.Item().Key(), number('a', n)); it.Next() {
+		run, err := it.Item().ValueCopy(nil)
+		if err != nil {
+			return n, dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", n, err))
+		}
+		first := n
+		n += countRecords(run)
+		if err := fn(first, run); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// dropBefore drops the records below an arrival from a run.
+func dropBefore(from, first uint64, run []byte) (uint64, []byte) {
+	for ; first < from && len(run) > 0; first++ {
+		_, run, _ = cutRecord(run)
+	}
+	return first, run
 }

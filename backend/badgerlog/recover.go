@@ -92,47 +92,41 @@ func (l *Log) lacksGroup(last point) (bool, error) {
 }
 
 // measure finds how far the store reaches, by its last keys.
-func (l *Log) measure() (point, error) {
-	var p point
+func (l *Log) measure() (p point, err error) {
 	run, first, found, err := l.newest('a', math.MaxUint64)
 	if err != nil {
 		return p, openFault(err)
 	}
-	events := first + countRecords(run)
-	_, last, sealed, err := l.newest('s', math.MaxUint64)
+	if found {
+		p.Events = first + countRecords(run)
+	}
+	_, last, found, err := l.newest('s', math.MaxUint64)
 	if err != nil {
 		return p, openFault(err)
 	}
-	seals := last + 1
-	if !sealed {
-		seals = 0
-	}
-	if !found {
-		events = 0
-	}
-	p.Events, p.Seals = events, seals
-	if events > 0 {
-		if p.Genesis, err = l.idAt(0); err != nil {
-			return p, err
-		}
-	}
-	if events > 1 {
-		if p.Own, err = l.idAt(events - 1); err != nil {
-			return p, err
-		}
-	}
-	if seals > 0 {
-		s, err := l.sealAt(seals - 1)
-		if err != nil {
-			return p, err
-		}
-		p.LastSeal, err = s.ID()
-		if err != nil {
-			return p, err
-		}
+	if found {
+		p.Seals = last + 1
 	}
 	p.EventsBefore, p.SealsBefore = p.Events, p.Seals
-	return p, nil
+	return p, l.readHeads(&p)
+}
+
+// readHeads finds the ids that belong to a point's numbers.
+func (l *Log) readHeads(p *point) (err error) {
+	if p.Events > 0 {
+		p.Genesis, err = l.idAt(0)
+	}
+	if p.Events > 1 && err == nil {
+		p.Own, err = l.idAt(p.Events - 1)
+	}
+	if p.Seals == 0 || err != nil {
+		return err
+	}
+	s, err := l.sealAt(p.Seals - 1)
+	if err == nil {
+		p.LastSeal, err = s.ID()
+	}
+	return err
 }
 
 func (l *Log) idAt(arrival uint64) (event.ID, error) {
@@ -142,6 +136,9 @@ func (l *Log) idAt(arrival uint64) (event.ID, error) {
 
 func (l *Log) sealAt(n uint64) (event.Seal, error) {
 	b, err := l.get(number('s', n))
+	if fault.Is(err, "log_closed") {
+		return event.Seal{}, err
+	}
 	if err != nil {
 		return event.Seal{}, dataLoss("seal_lost", fmt.Sprintf("seal %d cannot be read: %v", n, err))
 	}
@@ -153,32 +150,27 @@ func (l *Log) sealAt(n uint64) (event.Seal, error) {
 }
 
 // checkTail holds the store to the heads of its anchor, and to an unbroken
-// chain above them.
+// chain above them, before the anchor is written anew.
 func (l *Log) checkTail(last point) error {
 	if last.Events == 0 {
 		return nil
 	}
-	own := event.ID{}
-	if last.Events > 1 {
-		id, err := l.idAt(last.Events - 1)
-		if err != nil {
-			return err
-		}
-		own = id
+	there := point{Events: last.Events, Seals: last.Seals}
+	if err := l.readHeads(&there); err != nil {
+		return err
 	}
-	if l.at.Genesis != last.Genesis || own != last.Own {
+	if there.Genesis != last.Genesis || there.Own != last.Own {
 		return dataLoss("head_differs", "the log's newest event is not the one its anchor names")
 	}
-	if last.Seals > 0 {
-		s, err := l.sealAt(last.Seals - 1)
-		if err != nil {
-			return err
-		}
-		if id, _ := s.ID(); id != last.LastSeal {
-			return dataLoss("head_differs", "the log's newest seal is not the one its anchor names")
-		}
+	if there.LastSeal != last.LastSeal {
+		return dataLoss("head_differs", "the log's newest seal is not the one its anchor names")
 	}
-	for n := max(last.Events, 1); n < l.at.Events; n++ {
+	return l.checkChain(there.Events, there.Own)
+}
+
+// checkChain holds the events from an arrival on to the chain that ends in own.
+func (l *Log) checkChain(from uint64, own event.ID) error {
+	for n := from; n < l.at.Events; n++ {
 		e, err := l.eventAt(n)
 		if err != nil {
 			return err
