@@ -43,6 +43,15 @@ type point struct {
 // ownCount is the next seq on the own chain: all but genesis lie on it.
 func (p point) ownCount() uint64 { return max(p.Events, 1) - 1 }
 
+// heads are the newest events of the control chain and of the own one.
+func (p point) heads(replica event.Chain) []event.Head {
+	heads := []event.Head{{Chain: event.Chain(p.Genesis[:]), Seq: 0, ID: p.Genesis}}
+	if n := p.ownCount(); n > 0 {
+		heads = append(heads, event.Head{Chain: replica, Seq: n - 1, ID: p.Own})
+	}
+	return heads
+}
+
 // version is the one under which the store keeps the group that ends here: it
 // grows with every group, so that no clock of the store's is needed.
 func (p point) version() uint64 { return p.Events + p.Seals }

@@ -10,11 +10,12 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
 )
 
 // Audit opens a closed log, reads every byte that an answer rests on and
-// closes it. What Open mends (see Report) it mends too; a torn anchor is a
-// finding. An error means that the log cannot be opened at all.
+// closes it. What Open mends (see Report) it mends too; what no crash can leave,
+// and a torn anchor, are findings. An error means that the log cannot be opened at all.
 func Audit(ctx context.Context, o Options, progress func(done, of uint64)) (AuditReport, error) {
 	l, opened, err := Open(ctx, o)
 	if err != nil {
@@ -24,6 +25,7 @@ func Audit(ctx context.Context, o Options, progress func(done, of uint64)) (Audi
 	if opened.AnchorTorn {
 		r.find("anchor_slot", "anchor", "one slot of the anchor was unreadable; it has been written anew")
 	}
+	r.late(uint64(opened.Sealed))
 	if opened.ValuesCut > 0 {
 		r.find("values", "values", fmt.Sprintf("%d bytes of the saved values were unreadable and are gone", opened.ValuesCut))
 	}
@@ -38,77 +40,105 @@ func (r *AuditReport) find(code, where, what string) {
 	r.Findings = append(r.Findings, Finding{Code: code, Where: where, What: what})
 }
 
-// audit is one pass over the store up to a durable point.
+// audit is one pass over the store up to a durable point. Of what it has read
+// it holds the events of one seal.
 type audit struct {
 	log      *Log
 	to       point
 	report   AuditReport
-	lamports map[event.ID]uint64
-	own      []event.ID
+	progress func(done, of uint64)
+	at       uint64   // the next arrival to read
+	prev     event.ID // the newest own event that was read
+	lost     bool     // the one before at could not be read
+	sealed   sealed
 }
 
-// Audit reads all events and seals and checks them against one another, the
-// indexes and the anchor. progress is called now and then; it may be nil.
+// sealed is how far the seals that were read reach.
+type sealed struct {
+	events uint64   // of the own chain
+	id     event.ID // of the newest seal
+	lost   bool     // a newer one could not be read
+}
+
+// Audit reads all events and seals and holds them to one another and to the
+// anchor. Open has held every event to its parents, or this log has made it
+// since: the chain up to its head proves that the store has the same ones still.
+// progress is called now and then; it may be nil. Fault: log_closed.
 func (l *Log) Audit(ctx context.Context, progress func(done, of uint64)) (AuditReport, error) {
-	a := &audit{log: l, to: l.stand(), lamports: map[event.ID]uint64{}}
-	a.report.Heads = l.Heads()
-	for n := range a.to.Events {
-		if n%1024 == 0 && progress != nil {
-			progress(n, a.to.Events)
-		}
-		if err := ctx.Err(); err != nil {
-			return a.report, err
-		}
-		a.event(n)
+	if progress == nil {
+		progress = func(uint64, uint64) {}
 	}
-	if len(a.own) > 0 && a.own[len(a.own)-1] != a.to.Own {
+	a := &audit{log: l, to: l.stand(), progress: progress}
+	a.report.Heads = a.to.heads(l.replica)
+	err := a.pass(ctx)
+	return a.report, err
+}
+
+func (a *audit) pass(ctx context.Context) error {
+	if err := a.seals(ctx); err != nil {
+		return err
+	}
+	if err := a.events(ctx, a.to.Events, func(event.ID) {}); err != nil {
+		return err
+	}
+	if !a.lost && a.prev != a.to.Own {
 		a.report.find("head", "chain", "the newest event is not the one that the anchor names")
 	}
-	a.seals()
-	a.keys()
-	a.slots()
-	if progress != nil {
-		progress(a.to.Events, a.to.Events)
+	if err := a.keys(); err != nil {
+		return err
 	}
-	return a.report, nil
+	a.slots()
+	a.progress(a.to.Events, a.to.Events)
+	return nil
 }
 
-func (a *audit) event(n uint64) {
+// events reads on to an arrival and gives the id of each event: zero for one
+// that cannot be read.
+func (a *audit) events(ctx context.Context, to uint64, fn func(event.ID)) error {
+	for ; a.at < min(to, a.to.Events); a.at++ {
+		if a.at%1024 == 0 {
+			a.progress(a.at, a.to.Events)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		id, err := a.event(a.at)
+		if err != nil {
+			return err
+		}
+		fn(id)
+	}
+	return nil
+}
+
+func (a *audit) event(n uint64) (event.ID, error) {
 	where := fmt.Sprintf("event %d", n)
 	e, err := a.log.eventAt(n)
+	if fault.Is(err, "log_closed") {
+		return e.ID, err
+	}
 	if err != nil {
 		a.report.find("event", where, err.Error())
-		return
+		a.lost = true
+		return event.ID{}, nil
 	}
 	a.report.Events++
-	h := e.Header
-	if !slices.Contains(a.log.arrivals(e.ID), n) {
-		a.report.find("index", where, "the index of ids does not lead to the event")
-	}
-	if _, twice := a.lamports[e.ID]; twice {
-		a.report.find("twice", where, "the event is stored twice")
-	}
-	if n == 0 {
-		if e.ID != a.to.Genesis || h.Facts.Genesis == nil {
-			a.report.find("genesis", where, "the log does not begin with its workspace")
-		}
-	} else {
+	if n > 0 {
 		a.chain(where, n, e)
+		a.prev = e.ID
+	} else if e.ID != a.to.Genesis {
+		a.report.find("genesis", where, "the log does not begin with its workspace")
 	}
-	a.causes(where, e)
-	a.lamports[e.ID] = h.Lamport
+	a.lost = false
+	return e.ID, nil
 }
 
 func (a *audit) chain(where string, n uint64, e event.Event) {
-	h, prev := e.Header, event.ID{}
-	if len(a.own) > 0 {
-		prev = a.own[len(a.own)-1]
-	}
-	a.own = append(a.own, e.ID)
+	h := e.Header
 	switch {
 	case h.Replica != a.log.replica || h.Seq != n-1:
 		a.report.find("seq", where, "the event is not the next of this replica's chain")
-	case h.Prev != prev:
+	case h.Prev != a.prev && !a.lost:
 		a.report.find("prev", where, "the event does not name the one before")
 	case h.Workspace != a.to.Genesis:
 		a.report.find("workspace", where, "the event belongs to another workspace")
@@ -117,62 +147,88 @@ func (a *audit) chain(where string, n uint64, e event.Event) {
 	case h.ViewEpoch != a.log.epoch:
 		a.report.find("view_epoch", where, "the event's epoch is not the one at its basis")
 	}
-}
-
-func (a *audit) causes(where string, e event.Event) {
-	high := uint64(0)
-	for _, id := range e.Header.Parents {
-		lamport, known := a.lamports[id]
-		if !known {
-			a.report.find("parents", where, "a parent is missing or comes later")
-		}
-		high = max(high, lamport)
-	}
-	if e.Header.Lamport != high+1 {
-		a.report.find("lamport", where, "the lamport is not one above the parents'")
-	}
-	if len(e.Header.Parents) < 2 {
+	if len(h.Parents) < 2 {
 		return
 	}
-	if _, err := a.log.checkParents(e.Header.Parents); err != nil {
+	if _, err := a.log.checkParents(h.Parents); err != nil {
 		a.report.find("antichain", where, err.Error())
 	}
 }
 
-func (a *audit) seals() {
-	next, prev := uint64(0), event.ID{}
-	public := a.log.o.Key.Public().(ed25519.PublicKey)
+// seals holds each seal to the one before and to the events that it covers.
+func (a *audit) seals(ctx context.Context) error {
 	for n := range a.to.Seals {
 		where := fmt.Sprintf("seal %d", n)
 		s, err := a.log.sealAt(n)
+		if fault.Is(err, "log_closed") {
+			return err
+		}
 		if err != nil {
 			a.report.find("seal", where, err.Error())
+			a.sealed.lost = true
 			continue
 		}
-		a.report.Seals++
-		switch id, _ := s.ID(); {
-		case s.Verify(public) != nil:
-			a.report.find("seal_signature", where, "the seal is not signed by this replica")
-		case s.Workspace != a.to.Genesis || s.Replica != a.log.replica:
-			a.report.find("seal_chain", where, "the seal belongs to another chain")
-		case s.First != next || s.Prev != prev:
-			a.report.find("seal_chain", where, "the seal does not follow the one before")
-		case s.Last >= uint64(len(a.own)) || event.Root(a.own[s.First:s.Last+1]) != s.Root:
-			a.report.find("seal_root", where, "the seal's root is not that of its events")
-		case n == a.to.Seals-1 && id != a.to.LastSeal:
-			a.report.find("head", where, "the newest seal is not the one that the anchor names")
+		if err := a.seal(ctx, where, s); err != nil {
+			return err
 		}
-		next = s.Last + 1
-		prev, _ = s.ID()
 	}
-	if uint64(len(a.own)) > next+event.MaxSealed {
-		a.report.find("seal_late", "chain", "more than 1,024 events have no seal")
+	if a.sealed.lost {
+		return nil
+	}
+	if a.sealed.id != a.to.LastSeal {
+		a.report.find("head", "seals", "the newest seal is not the one that the anchor names")
+	}
+	a.report.late(max(a.to.ownCount(), a.sealed.events) - a.sealed.events)
+	return nil
+}
+
+func (a *audit) seal(ctx context.Context, where string, s event.Seal) error {
+	a.report.Seals++
+	ids, err := a.covered(ctx, s)
+	if err != nil {
+		return err
+	}
+	a.holdSeal(where, s, ids)
+	id, err := s.ID()
+	a.sealed = sealed{events: s.Last + 1, id: id}
+	return err
+}
+
+// covered reads on to the end of a seal and returns the ids that it covers, as
+// far as they were not read before.
+func (a *audit) covered(ctx context.Context, s event.Seal) (ids []event.ID, err error) {
+	err = a.events(ctx, s.Last+2, func(id event.ID) {
+		if a.at > s.First { // seq n arrives as n+1
+			ids = append(ids, id)
+		}
+	})
+	return ids, err
+}
+
+func (a *audit) holdSeal(where string, s event.Seal, ids []event.ID) {
+	before, whole := a.sealed, uint64(len(ids)) == s.Last-s.First+1
+	switch {
+	case s.Verify(a.log.o.Key.Public().(ed25519.PublicKey)) != nil:
+		a.report.find("seal_signature", where, "the seal is not signed by this replica")
+	case s.Workspace != a.to.Genesis || s.Replica != a.log.replica:
+		a.report.find("seal_chain", where, "the seal belongs to another chain")
+	case !before.lost && (s.First != before.events || s.Prev != before.id):
+		a.report.find("seal_chain", where, "the seal does not follow the one before")
+	case slices.Contains(ids, event.ID{}): // of that was told
+	case !whole || event.Root(ids) != s.Root:
+		a.report.find("seal_root", where, "the seal's root is not that of its events")
+	}
+}
+
+func (r *AuditReport) late(unsealed uint64) {
+	if unsealed > event.MaxSealed {
+		r.find("seal_late", "chain", fmt.Sprintf("%d events had no seal; at most %d may lack one", unsealed, event.MaxSealed))
 	}
 }
 
 // keys looks for what no rule put there: nobody would ever read it.
-func (a *audit) keys() {
-	err := a.log.view(func(txn *badger.Txn) error {
+func (a *audit) keys() error {
+	return a.log.view(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{})
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
@@ -183,9 +239,6 @@ func (a *audit) keys() {
 		}
 		return nil
 	})
-	if err != nil {
-		a.report.find("store", "store", err.Error())
-	}
 }
 
 // slots reads the anchor as the next start would.

@@ -313,14 +313,7 @@ func (l *Log) Genesis() event.ID { return l.stand().Genesis }
 func (l *Log) Replica() event.Chain { return l.replica }
 
 // Heads returns the newest durable event of each chain, the control chain first.
-func (l *Log) Heads() []event.Head {
-	p := l.stand()
-	heads := []event.Head{{Chain: event.Chain(p.Genesis[:]), Seq: 0, ID: p.Genesis}}
-	if n := p.ownCount(); n > 0 {
-		heads = append(heads, event.Head{Chain: l.replica, Seq: n - 1, ID: p.Own})
-	}
-	return heads
-}
+func (l *Log) Heads() []event.Head { return l.stand().heads(l.replica) }
 
 func (l *Log) stand() point {
 	l.mu.RLock()
