@@ -2,6 +2,7 @@ package studio
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -147,5 +148,50 @@ func TestSignalsByNameAndNumber(t *testing.T) {
 		if got, err := signalOf(text); !fault.Is(err, "signal_unknown") {
 			t.Errorf("%q is taken for %d, %v", text, got.Signal, err)
 		}
+	}
+}
+
+// A turn is answered with its own event, although what others did to the terminal
+// stands beside it.
+func TestATurnIsAnsweredWithItsEvent(t *testing.T) {
+	w := newWorld(t)
+	callers := []Caller{w.caller(event.SurfaceCLI), w.caller(event.SurfaceWeb)}
+	w.run(callers[0], "x")
+	var tickets []attach.Ticket
+	for _, c := range callers {
+		a, err := w.Attach(background, c, "x", true, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tickets = append(tickets, a.Ticket)
+	}
+	for n := range 40 {
+		turn, err := w.Control(background, callers[n%2], "x", "take", tickets[n%2])
+		if last := w.last(event.ExecutionControlChangedType); err != nil || turn.Ack.Event != last.ID || turn.Epoch != last.Header.Facts.Turn.Epoch {
+			t.Fatalf("turn %d: acknowledged as %v and is %v, %v", n, turn.Ack.Event, last.ID, err)
+		}
+	}
+}
+
+// The same size again is answered with the event of before, although events that
+// its author had not seen stand beside that in the version.
+func TestTheSameSizeIsAnsweredWithTheEventThatItBecame(t *testing.T) {
+	w := newWorld(t)
+	cli, web := w.caller(event.SurfaceCLI), w.caller(event.SurfaceWeb)
+	beside := 0
+	for n := range 20 { // the ids are in any order
+		name := fmt.Sprint("x", n)
+		id, _ := w.run(cli, name)
+		_, first, err := w.Resize(background, web, name, 120, 40)
+		if x, _ := w.execution(id); len(x.Frontier) > 1 {
+			beside++
+		}
+		_, again, againErr := w.Resize(background, web, name, 120, 40)
+		if err != nil || againErr != nil || again.Event != first.Event {
+			t.Errorf("the same size is acknowledged as %v and then %v, %v, %v", first.Event, again.Event, err, againErr)
+		}
+	}
+	if beside == 0 {
+		t.Error("nothing stood beside it")
 	}
 }

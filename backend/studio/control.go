@@ -40,17 +40,28 @@ func (s *Studio) Control(ctx context.Context, c Caller, ref, action string, t at
 	if err != nil {
 		return Turn{}, err
 	}
-	return s.turnNow(c, id)
+	return s.turnNow(c, r)
 }
 
-func (s *Studio) turnNow(c Caller, id event.ID) (Turn, error) {
+// turnNow answers who drives, with the event of that.
+func (s *Studio) turnNow(c Caller, r *run) (Turn, error) {
 	var t Turn
+	var version []event.ID
 	read, err := s.served(s.ctx, c, func() {
-		x, _ := s.fold.Execution(id)
+		x, _ := s.fold.Execution(r.id)
 		v := s.viewing(x)
-		t = Turn{Epoch: v.Epoch, Driver: v.Driver, Ack: Ack{Event: x.Frontier[0]}}
+		t = Turn{Epoch: v.Epoch, Driver: v.Driver}
+		version = x.Frontier
 	})
-	t.Ack.Frontier = read
+	if err != nil {
+		return t, err
+	}
+	r.mu.Lock()
+	t.Ack = Ack{Event: r.turned, Frontier: read}
+	r.mu.Unlock()
+	if t.Ack.Event.IsZero() {
+		t.Ack.Event, err = s.newest(version)
+	}
 	return t, err
 }
 
@@ -128,7 +139,7 @@ func (r *run) change(ctx context.Context, to attach.Ticket, by *session, turn *e
 		return 0, err
 	}
 	r.mu.Lock()
-	r.epoch, r.driver = turn.Epoch, to
+	r.epoch, r.driver, r.turned = turn.Epoch, to, e.ID
 	r.turnOf[turn.Epoch] = *turn
 	delete(r.turnOf, turn.Epoch-turnsKept)
 	r.mu.Unlock()

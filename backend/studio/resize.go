@@ -68,7 +68,7 @@ func (r *run) became(ctx context.Context, wanted *resizing) (event.ID, error) {
 	default:
 	}
 	if x, _ := r.s.execution(r.id); x.Size == wanted.size {
-		return x.Frontier[0], nil
+		return r.s.newest(x.Frontier)
 	}
 	select {
 	case id := <-wanted.event:
@@ -78,6 +78,21 @@ func (r *run) became(ctx context.Context, wanted *resizing) (event.ID, error) {
 	case <-ctx.Done():
 		return event.ID{}, unseen()
 	}
+}
+
+// newest is the event of a version that was written last.
+func (s *Studio) newest(version []event.ID) (id event.ID, err error) {
+	var last uint64
+	for _, head := range version {
+		e, err := s.p.Log.Event(head)
+		if err != nil {
+			return id, err
+		}
+		if id.IsZero() || e.Header.Seq > last {
+			id, last = head, e.Header.Seq
+		}
+	}
+	return id, nil
 }
 
 // caughtUp waits until what the shim has said so far is accounted for.

@@ -28,6 +28,7 @@ type run struct {
 	mu      sync.Mutex
 	held    Held      // nil while no shim is reached
 	wanted  *resizing // what a caller asked for and no note has told yet
+	turned  event.ID  // the event of the newest turn; zero if an earlier core wrote it
 	end     uint64
 	pid     int64
 	epoch   uint64 // the highest that was ever used

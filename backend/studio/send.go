@@ -30,7 +30,7 @@ func (s *Studio) Send(ctx context.Context, c Caller, ref string, data []byte) (S
 	if err != nil {
 		return Sent{}, err
 	}
-	turn, err := s.turnNow(c, id)
+	turn, err := s.turnNow(c, r)
 	return Sent{Epoch: epoch, Bytes: uint64(len(data)), Ack: turn.Ack}, err
 }
 
