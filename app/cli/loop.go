@@ -30,29 +30,31 @@ func (a *attachment) loop(ctx context.Context) error {
 	tick := time.NewTicker(reconnectEvery)
 	defer tick.Stop()
 	for {
-		var input <-chan []byte
-		var retry <-chan time.Time
-		full, broken := a.waiting()
-		if !full {
-			input = typed
-		}
-		if broken {
-			retry = tick.C
-		}
-		var act func() error
-		select {
-		case b := <-input:
-			act = func() error { return a.typedKeys(ctx, b) }
-		case what := <-a.heard:
-			act = func() error { return a.hear(ctx, what) }
-		case s := <-signals:
-			act = func() error { return a.signalled(ctx, s.(syscall.Signal)) } // on Linux every one is
-		case <-retry:
-			act = func() error { return a.again(ctx) }
-		}
-		if err := a.acts(act); err != nil {
+		if err := a.acts(a.next(ctx, typed, signals, tick.C)); err != nil {
 			return err
 		}
+	}
+}
+
+// next waits for a key, a frame, a signal or the time to try again, whichever is
+// looked for now, and returns what is to be done about it.
+func (a *attachment) next(ctx context.Context, typed <-chan []byte, signals <-chan os.Signal, tick <-chan time.Time) func() error {
+	full, broken := a.waiting()
+	if full {
+		typed = nil
+	}
+	if !broken {
+		tick = nil
+	}
+	select {
+	case b := <-typed:
+		return func() error { return a.typedKeys(ctx, b) }
+	case what := <-a.heard:
+		return func() error { return a.hear(ctx, what) }
+	case s := <-signals:
+		return func() error { return a.signalled(ctx, s.(syscall.Signal)) } // on Linux every one is
+	case <-tick:
+		return func() error { return a.again(ctx) }
 	}
 }
 
@@ -187,11 +189,32 @@ func (a *attachment) control(ctx context.Context, action string, open func(conte
 // hear acts on what came from the terminal's process or a goroutine of ours.
 func (a *attachment) hear(ctx context.Context, what any) error {
 	switch f := what.(type) {
-	case attach.Welcome:
-		a.greeted(ctx, f)
+	case attach.Frame:
+		return a.hearFrame(ctx, f)
 	case shown:
 		a.fit(f.alternate || a.from > 0)
 		a.tellDriver()
+	case inputDone:
+		a.endInput(ctx)
+	case takeError:
+		a.typing.drop()
+		a.notice(fault.Of(f.err).Error())
+	case lost:
+		if f.conn == a.conn { // not one that was given up already
+			a.broken()
+		}
+	case ended:
+		return f.err
+	case failed:
+		return a.fails(f.err)
+	}
+	return nil
+}
+
+func (a *attachment) hearFrame(ctx context.Context, frame attach.Frame) error {
+	switch f := frame.(type) {
+	case attach.Welcome:
+		a.greeted(ctx, f)
 	case attach.Turn:
 		a.turned(f)
 	case attach.Size:
@@ -209,19 +232,6 @@ func (a *attachment) hear(ctx context.Context, what any) error {
 		return a.denied(ctx, f)
 	case attach.Exit:
 		return a.over(ctx, f)
-	case inputDone:
-		a.endInput(ctx)
-	case takeError:
-		a.typing.drop()
-		a.notice(fault.Of(f.err).Error())
-	case lost:
-		if f.conn == a.conn { // not one that was given up already
-			a.broken()
-		}
-	case ended:
-		return f.err
-	case failed:
-		return a.fails(f.err)
 	}
 	return nil
 }

@@ -56,36 +56,52 @@ func (p *program) verify(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	var last proto.Message
-	var total audit
-	all := []any{}
+	heard := reports{problems: []any{}}
 	bar := p.progress()
 	err = each(ctx, s.Log.Verify, askStream(s, s.Log.Verify), func(m proto.Message) error {
-		last = m
-		all = append(all, documentOf(m).get("problems").([]any)...)
-		now := audit{}
-		if err := decode(m, &now); err != nil {
-			return err
-		}
-		now.Problems = append(total.Problems, now.Problems...)
-		total = now
-		bar.say("%d events and %s of output read", total.Events, size(total.OutputBytes))
-		return nil
+		err := heard.take(m)
+		bar.say("%d events and %s of output read", heard.total.Events, size(heard.total.OutputBytes))
+		return err
 	})
 	bar.end()
 	if err != nil {
 		return err
 	}
-	if !total.Done {
+	if !heard.total.Done {
 		return fault.New(fault.Unavailable, "verify_cut", "the core stopped before everything was read", "see `atelier core logs`, and try again")
 	}
-	d := documentOf(last).without("done")
+	return p.verified(heard.total, heard.document())
+}
+
+// reports are what the core says while it reads: each has the counts so far, and
+// the problems that are new.
+type reports struct {
+	last     proto.Message
+	total    audit
+	problems []any
+}
+
+func (r *reports) take(m proto.Message) error {
+	var now audit
+	if err := decode(m, &now); err != nil {
+		return err
+	}
+	now.Problems = append(r.total.Problems, now.Problems...)
+	r.last, r.total = m, now
+	found, _ := documentOf(m).get("problems").([]any)
+	r.problems = append(r.problems, found...)
+	return nil
+}
+
+// document is the last report with the problems of all.
+func (r *reports) document() document {
+	d := documentOf(r.last).without("done")
 	for n := range d {
 		if d[n].name == "problems" {
-			d[n].value = all
+			d[n].value = r.problems
 		}
 	}
-	return p.verified(total, d)
+	return d
 }
 
 // verifyStopped lets the core's program read the home, since no core has it open.

@@ -33,24 +33,35 @@ func (s *Server) carryWebSocket(w http.ResponseWriter, r *http.Request) error {
 		tellRefused(ctx, page, err)
 		return nil
 	}
+	carryFrames(ctx, cancel, page, shim)
+	return nil
+}
+
+// carryFrames moves them both ways until one of the two ends. What cancels ctx closes
+// the shim's connection, see reach, and so ends the other direction.
+func carryFrames(ctx context.Context, cancel func(), page *websocket.Conn, shim net.Conn) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		defer cancel() // ends the other direction
+		defer cancel()
 		pour(ctx, page, shim)
 	}()
+	drain(ctx, page, shim)
+	cancel()
+	<-ended
+}
+
+// drain hands on what the page says until one of the two ends.
+func drain(ctx context.Context, page *websocket.Conn, shim net.Conn) {
 	for {
 		frame, err := readFrame(ctx, page)
 		if err != nil {
-			break
+			return
 		}
 		if _, err := shim.Write(frame); err != nil {
-			break
+			return
 		}
 	}
-	cancel()
-	<-ended
-	return nil
 }
 
 // enter says HELLO to the shim that it leads to.
