@@ -137,20 +137,17 @@ func (r *run) advance(ctx context.Context, held Held, reached error) (over bool,
 	switch {
 	case opened == nil && held != nil:
 		r.managed(opening)
-		return r.attend(ctx, held), nil
+		r.found(ctx, held)
+		if over, err = r.follow(ctx, held); fault.Is(err, "note_missing") {
+			return false, r.hindered(hearing, err)
+		}
+		return over, err
 	case opened == nil, held == nil && absent(opened):
 		return r.settle(ctx)
 	case held != nil:
 		held.Close()
 	}
 	return false, r.hindered(opening, opened)
-}
-
-// attend follows the shim for as long as its link lasts.
-func (r *run) attend(ctx context.Context, held Held) (over bool) {
-	r.found(ctx, held)
-	defer r.lose()
-	return r.follow(ctx, held)
 }
 
 // openSpool opens the recorded bytes, if they are not open yet.

@@ -2,68 +2,121 @@ package studio
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
 )
 
-// follow records what the shim says until the link breaks or the core ends. It
-// returns true when the end of the program is an event.
-func (r *run) follow(ctx context.Context, held Held) (over bool) {
-	broken := make(chan struct{})
-	r.s.work.Add(1)
-	go func() {
-		defer r.s.work.Done()
-		r.hear(held)
-		close(broken)
-	}()
-	flush := time.NewTimer(outputEvery)
-	defer flush.Stop()
-	waiting := false // flush runs
+// follow records what the shim says until the link breaks or the core ends, or a
+// note is missing, for which the shim is asked anew. What cannot be recorded is
+// tried again after a pause. It returns true when the end of the program is an
+// event.
+func (r *run) follow(ctx context.Context, held Held) (over bool, err error) {
+	broken := r.listen(held)
+	defer r.unfollow(broken)
+	next := time.NewTimer(outputEvery)
+	defer next.Stop()
+	due, paused := true, false // next runs; nothing is tried before
 	for {
 		select {
 		case <-r.stirred:
-			if over := r.takeIn(ctx); over {
-				return true
+			if !paused {
+				over, err = r.takeIn(ctx, false)
 			}
-			if written := r.written(); written > r.recorded && !waiting {
-				flush.Reset(outputEvery)
-				waiting = true
-			}
-		case <-flush.C:
-			waiting = false
-			r.s.tell("recording output", r.record(ctx, r.written()))
+		case <-next.C:
+			due = false
+			over, err = r.takeIn(ctx, true)
 		case work := <-r.ask:
 			work(ctx)
 		case <-broken:
-			return r.takeIn(ctx)
+			return r.takeIn(ctx, false)
 		case <-ctx.Done():
-			return false
+			return false, nil
+		}
+		if over || fault.Is(err, "note_missing") {
+			return over, err
+		}
+		paused = err != nil
+		if !due && (paused || r.written() > r.recorded) {
+			next.Reset(outputEvery)
+			due = true
 		}
 	}
 }
 
-// takeIn makes events of the notes that wait and of whole ranges of output.
-func (r *run) takeIn(ctx context.Context) (over bool) {
-	for _, n := range r.takeNotes() {
-		if n.Index <= r.noted {
-			continue
-		}
-		end, err := r.account(ctx, n)
-		if err != nil {
-			r.s.tell("recording what a terminal's process saw", err)
-			r.fail(err)
-			return false // told again by the next core, or by this one when it adopts anew
-		}
-		if end {
-			return true
-		}
+// listen hears the shim until the link breaks.
+func (r *run) listen(held Held) (broken <-chan struct{}) {
+	done := make(chan struct{})
+	r.s.work.Add(1)
+	go func() {
+		defer r.s.work.Done()
+		r.hear(held)
+		close(done)
+	}()
+	return done
+}
+
+// unfollow drops the link, and the notes of which the next one tells anew.
+func (r *run) unfollow(broken <-chan struct{}) {
+	r.lose()
+	<-broken
+	r.mu.Lock()
+	r.notes, r.missed = nil, false
+	r.mu.Unlock()
+}
+
+// takeIn makes events of the notes that wait, and of output: of all of it, or of
+// whole ranges only. Neither waits for what the other fails with.
+func (r *run) takeIn(ctx context.Context, all bool) (over bool, err error) {
+	over, err = r.takeNotes(ctx)
+	if over {
+		return true, nil
 	}
-	if whole := (r.written() - r.recorded) / event.MaxRange * event.MaxRange; whole > 0 {
-		r.s.tell("recording output", r.record(ctx, r.recorded+whole))
+	to := r.written()
+	if !all {
+		to = r.recorded + (to-r.recorded)/event.MaxRange*event.MaxRange
 	}
-	return false
+	if to > r.recorded {
+		err = errors.Join(err, r.outcome(outputting, r.record(ctx, to)))
+	}
+	return false, err
+}
+
+// takeNotes accounts for the notes that wait, in their order. One that cannot
+// become an event stays, and all after it.
+func (r *run) takeNotes(ctx context.Context) (over bool, err error) {
+	for {
+		n, waits := r.firstNote()
+		if !waits {
+			return false, r.allHeard()
+		}
+		over, err = r.takeNote(ctx, n)
+		if fault.Is(err, "note_missing") || r.outcome(noting, err) != nil || over {
+			return over, err
+		}
+		r.dropNote()
+	}
+}
+
+// takeNote accounts for a note that is the next one. One that the shim tells again
+// is passed over. Behind one that never came nothing is taken: the record would
+// say that both are accounted for.
+func (r *run) takeNote(ctx context.Context, n attach.Note) (over bool, err error) {
+	switch {
+	case n.Index <= r.noted:
+		return false, nil
+	case n.Index > r.noted+1:
+		return false, missing(fmt.Sprintf("note %d came where %d is the next", n.Index, r.noted+1))
+	}
+	return r.account(ctx, n)
+}
+
+func missing(how string) error {
+	return fault.New(fault.Unavailable, "note_missing", how, "wait; the core asks for it again")
 }
 
 // record makes events of the bytes up to an offset. The bytes are durable first:

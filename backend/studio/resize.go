@@ -2,6 +2,7 @@ package studio
 
 import (
 	"context"
+	"errors"
 
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/event"
@@ -109,10 +110,8 @@ func (r *run) caughtUp(ctx context.Context) error {
 	var err error
 	for waiting := true; waiting && err == nil; {
 		err = r.within(ctx, func(context.Context) error {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			waiting = len(r.notes) > 0
-			return nil
+			_, waiting = r.firstNote()
+			return r.failure()
 		})
 	}
 	return err
@@ -136,10 +135,12 @@ func (r *run) isSized(ctx context.Context, n attach.Note) error {
 	noted := r.noted
 	e, err := r.s.write(ctx, wanted.by, event.Draft{Type: event.ExecutionResizedType, Affected: []event.ID{r.id},
 		Facts: event.Facts{Size: size, Note: &noted}}, append(wanted.by.basis(r.id), r.id)...)
-	if err != nil {
+	if e.ID.IsZero() {
 		return err
 	}
 	r.want(nil)
 	wanted.event <- e.ID
-	return r.s.used(r, e.ID)
+	// The note is an event, whatever fails now: it must not become another.
+	r.s.tell("following a size that was asked for", errors.Join(err, r.s.used(r, e.ID)))
+	return nil
 }

@@ -36,8 +36,8 @@ type run struct {
 	driver  attach.Ticket
 	turnOf  map[uint64]event.Turn // who drives under the newest epochs
 	stirred chan struct{}         // says that end or notes have changed
-	failed  error                 // what keeps notes from becoming events
 	notes   []attach.Note
+	missed  bool // there was no room for one
 	// troubles is what fails and is tried again, by the work that it is.
 	troubles map[string]trouble
 
@@ -208,49 +208,66 @@ func (r *run) stir() {
 	}
 }
 
+// queue keeps a note until it is an event. When there are too many the shim
+// waits with us; but not for what fails, which may last: requests to the shim
+// are answered behind its notes, and what is left out is asked for anew.
 func (r *run) queue(n attach.Note) {
-	for {
-		r.mu.Lock()
-		if len(r.notes) < noteQueue {
-			r.notes = append(r.notes, n)
-			r.end = max(r.end, n.Offset)
-			r.mu.Unlock()
-			return
-		}
-		r.mu.Unlock()
+	for !r.tryQueue(n) {
 		select {
 		case <-r.s.ctx.Done():
 			return
-		case <-time.After(watchEvery): // the shim waits with us
+		case <-time.After(watchEvery):
 		}
 	}
 }
 
-// fail keeps why a note is no event, for whoever waits for one.
-func (r *run) fail(err error) {
-	r.mu.Lock()
-	r.failed = err
-	r.mu.Unlock()
-	r.s.mu.Lock()
-	r.s.changed()
-	r.s.mu.Unlock()
-}
-
-func (r *run) failure() error {
+func (r *run) tryQueue(n attach.Note) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.failed == nil {
-		return r.troubles[settling].err
+	r.end = max(r.end, n.Offset)
+	if len(r.notes) < noteQueue {
+		r.notes = append(r.notes, n)
+		return true
 	}
-	return r.failed
+	if r.held != nil && r.troubles[noting].err == nil {
+		return false
+	}
+	r.missed = true
+	return true
 }
 
-func (r *run) takeNotes() []attach.Note {
+// allHeard tells when a note was left out.
+func (r *run) allHeard() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	taken := r.notes
-	r.notes = nil
-	return taken
+	if r.missed {
+		return missing("there was no room for a note")
+	}
+	return nil
+}
+
+// firstNote is the note that waits longest.
+func (r *run) firstNote() (n attach.Note, waits bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.notes) == 0 {
+		return n, false
+	}
+	return r.notes[0], true
+}
+
+func (r *run) dropNote() {
+	r.mu.Lock()
+	r.notes = r.notes[1:]
+	r.mu.Unlock()
+}
+
+// failure is what keeps notes from becoming events, for whoever waits for one.
+func (r *run) failure() error {
+	if err := r.trouble(noting); err != nil {
+		return err
+	}
+	return r.trouble(settling)
 }
 
 // isHeld is told at adoption for each ticket that the shim knows.

@@ -26,7 +26,7 @@ func (r *run) takeLeft(ctx context.Context) (over bool, err error) {
 	var notes []attach.Note
 	unread := r.spool.Notes(r.noted, func(n attach.Note) error { notes = append(notes, n); return nil })
 	for _, n := range notes {
-		if over, err := r.account(ctx, n); over || err != nil {
+		if over, err := r.takeNote(ctx, n); over || err != nil {
 			return over, err
 		}
 	}

@@ -9,9 +9,12 @@ import (
 
 // The works of a run that may fail and are tried again.
 const (
-	reaching = "reaching the process of a terminal"
-	opening  = "opening the bytes of a terminal"
-	settling = "settling a terminal whose process has died"
+	reaching   = "reaching the process of a terminal"
+	opening    = "opening the bytes of a terminal"
+	hearing    = "hearing all that a terminal's process saw"
+	noting     = "recording what a terminal's process saw"
+	outputting = "recording output"
+	settling   = "settling a terminal whose process has died"
 )
 
 // trouble is why a work failed last, and how often in a row it has.
@@ -52,6 +55,13 @@ func (r *run) managed(work string) {
 	r.mu.Lock()
 	delete(r.troubles, work)
 	r.mu.Unlock()
+}
+
+// trouble is why a work failed last, nil when it did not.
+func (r *run) trouble(work string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.troubles[work].err
 }
 
 // outOfReach says why there is no link to the shim.

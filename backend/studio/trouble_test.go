@@ -3,6 +3,7 @@ package studio
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,6 +206,98 @@ func TestDamagedNotesAreToldAsTheReason(t *testing.T) {
 	w.open()
 	if v := w.ended("x"); v.Status != "lost: note 3 cannot be read" || v.Cols != 100 {
 		t.Errorf("it is %q of %d columns", v.Status, v.Cols)
+	}
+}
+
+// typesOf lists the types of the events of a terminal that its shim's notes became.
+func (w *world) typesOf(id event.ID) (all []event.Type) {
+	for _, e := range w.events("") {
+		if e.Header.Facts.Note != nil && slices.Contains(e.Header.Affected, id) {
+			all = append(all, e.Header.Type)
+		}
+	}
+	return all
+}
+
+// A note that cannot become an event is not passed over: those after it wait,
+// and the link is kept.
+func TestANoteThatCannotBeRecordedIsNotSkipped(t *testing.T) {
+	w := newWorld(t)
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	link := shim.link()
+	w.faults.fail("append execution.resized", 1)
+	shim.note(attach.Note{Kind: attach.NoteResized, Cols: 100, Rows: 30})
+	w.until("it has failed", func() bool { return w.faults.tries("append execution.resized") == 1 })
+	shim.note(attach.Note{Kind: attach.NoteInput, Count: 3})
+	w.until("both are recorded", func() bool { x, _ := w.execution(id); return x.Typed == 3 })
+	want := []event.Type{event.ExecutionRunningType, event.ExecutionResizedType, event.ExecutionInputType}
+	if got := w.typesOf(id); !slices.Equal(got, want) {
+		t.Errorf("recorded %v", got)
+	}
+	if shim.link() != link {
+		t.Error("the link was dropped")
+	}
+	if r, err := w.runOf(id); err != nil || r.failure() != nil {
+		t.Errorf("what was mended still fails: %v, %v", r.failure(), err)
+	}
+}
+
+func (s *fakeShim) link() *fakeHeld { s.mu.Lock(); defer s.mu.Unlock(); return s.held }
+
+// Behind a note that never came nothing is recorded: it is asked for anew.
+func TestANoteThatNeverCameIsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	shim.turns(deaf)
+	shim.note(attach.Note{Kind: attach.NoteResized, Cols: 100, Rows: 30})
+	shim.turns(!deaf)
+	shim.note(attach.Note{Kind: attach.NoteInput, Count: 3})
+	w.until("both are recorded", func() bool { x, _ := w.execution(id); return x.Typed == 3 })
+	want := []event.Type{event.ExecutionRunningType, event.ExecutionResizedType, event.ExecutionInputType}
+	if got := w.typesOf(id); !slices.Equal(got, want) {
+		t.Errorf("recorded %v", got)
+	}
+}
+
+const deaf = true
+
+func (s *fakeShim) turns(deaf bool) { s.mu.Lock(); s.deaf = deaf; s.mu.Unlock() }
+
+// While notes cannot be recorded the shim is heard all the same, since what it
+// answers comes behind them; what the queue has no room for is asked for anew.
+func TestAShimIsHeardWhileItsNotesCannotBeRecorded(t *testing.T) {
+	w := newWorld(t)
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	w.faults.fail("append execution.resized", always)
+	shim.note(attach.Note{Kind: attach.NoteResized, Cols: 100, Rows: 30})
+	w.until("it has failed", func() bool { return w.faults.tries("append execution.resized") == 1 })
+	for range noteQueue + 1 { // of nobody, so that none is an event
+		shim.note(attach.Note{Kind: attach.NoteAttached, Ticket: attach.Ticket{9}})
+	}
+	shim.note(attach.Note{Kind: attach.NoteInput, Count: 3})
+	w.until("all is heard", func() bool { return len(shim.link().heard) == 0 })
+	w.faults.fail("append execution.resized", 0)
+	w.until("all is recorded", func() bool { x, _ := w.execution(id); return x.Typed == 3 })
+	want := []event.Type{event.ExecutionRunningType, event.ExecutionResizedType, event.ExecutionInputType}
+	if got := w.typesOf(id); !slices.Equal(got, want) {
+		t.Errorf("recorded %v", got)
+	}
+}
+
+// A size that is an event does not become another when what its session has
+// seen cannot be kept.
+func TestANoteBecomesOneEvent(t *testing.T) {
+	w := newWorld(t)
+	cli := w.caller(event.SurfaceCLI)
+	id, shim := w.run(cli, "x")
+	w.faults.fail("save "+stateKey(cli.Session), 1)
+	if _, _, err := w.Resize(background, cli, "x", 100, 30); err != nil {
+		t.Error(err)
+	}
+	shim.note(attach.Note{Kind: attach.NoteInput, Count: 3})
+	w.until("what comes after it is recorded", func() bool { x, _ := w.execution(id); return x.Typed == 3 })
+	if n := len(w.events(event.ExecutionResizedType)); n != 1 {
+		t.Errorf("one size became %d events", n)
 	}
 }
 

@@ -106,6 +106,13 @@ func (r refusing) Append(ctx context.Context, d event.Draft) (event.Event, error
 	return e, err
 }
 
+func (r refusing) SaveState(key string, value []byte) error {
+	if err := r.w.faults.of("save " + key); err != nil {
+		return err
+	}
+	return r.Log.SaveState(key, value)
+}
+
 func (r refusing) Scan(from uint64, each func(uint64, event.Event) error) error {
 	if err := r.w.faults.of("scan"); err != nil {
 		return err
@@ -427,7 +434,8 @@ type fakeShim struct {
 
 	mu       sync.Mutex
 	held     *fakeHeld
-	leaked   int // links that were not closed when the next came
+	deaf     bool // what it notes is not told
+	leaked   int  // links that were not closed when the next came
 	epoch    uint64
 	driver   attach.Ticket
 	admitted map[attach.Ticket]bool // to connected
@@ -543,7 +551,7 @@ func (s *fakeShim) noted(n attach.Note) {
 	n.Index, n.Offset = uint64(len(s.spool.notes))+1, uint64(len(s.spool.bytes))
 	s.spool.notes = append(s.spool.notes, n)
 	s.spool.mu.Unlock()
-	if s.held != nil {
+	if s.held != nil && !s.deaf {
 		s.held.heard <- n
 	}
 }
