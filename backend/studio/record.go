@@ -125,6 +125,9 @@ func (r *run) record(ctx context.Context, to uint64) error {
 	if to <= r.recorded {
 		return nil
 	}
+	if last := r.trouble(outputting); last != nil && r.s.p.Log.ReadOnly() != "" {
+		return last // and no byte is read for an event that cannot be
+	}
 	if err := r.spool.Sync(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/event"
@@ -298,6 +299,42 @@ func TestANoteBecomesOneEvent(t *testing.T) {
 	w.until("what comes after it is recorded", func() bool { x, _ := w.execution(id); return x.Typed == 3 })
 	if n := len(w.events(event.ExecutionResizedType)); n != 1 {
 		t.Errorf("one size became %d events", n)
+	}
+}
+
+// A busy terminal whose output cannot be recorded is not hashed for each word
+// that it says, but once in a while; and no more when the log is read only.
+func TestOutputThatCannotBeRecordedIsTriedOnceInAWhile(t *testing.T) {
+	w := newWorld(t)
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	r, err := w.runOf(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, said := time.Now(), event.MaxRange+1
+	w.faults.fail("append execution.output", always)
+	shim.prints(strings.Repeat("x", said))
+	for range 200 {
+		shim.prints("x")
+		said++
+		w.until("it is heard", func() bool { return r.written() == uint64(said) })
+	}
+	w.until("it has failed", func() bool { return r.trouble(outputting) != nil })
+	if most := int(time.Since(begin)/outputEvery) + 2; w.faults.tries("root") > most {
+		t.Errorf("hashed %d times instead of %d", w.faults.tries("root"), most)
+	}
+	w.faults.fail("read only", always)
+	before, told := w.faults.tries("read only"), 0
+	w.until("tried again", func() bool { return w.faults.tries("read only") > before })
+	told = w.faults.tries("root")
+	w.until("and again", func() bool { return w.faults.tries("read only") > before+2 })
+	if n := w.faults.tries("root") - told; n > 0 {
+		t.Errorf("hashed %d times for a log that is read only", n)
+	}
+	w.faults.fail("read only", 0)
+	w.faults.fail("append execution.output", 0)
+	if n := len(w.read("x")); n != said || int(w.contiguous(id)) != said {
+		t.Errorf("recorded %d of %d bytes", n, said)
 	}
 }
 

@@ -106,6 +106,13 @@ func (r refusing) Append(ctx context.Context, d event.Draft) (event.Event, error
 	return e, err
 }
 
+func (r refusing) ReadOnly() string {
+	if err := r.w.faults.of("read only"); err != nil {
+		return err.Error()
+	}
+	return r.Log.ReadOnly()
+}
+
 func (r refusing) SaveState(key string, value []byte) error {
 	if err := r.w.faults.of("save " + key); err != nil {
 		return err
