@@ -293,10 +293,10 @@ func TestABrokenOperatorMayComeBackForAWhile(t *testing.T) {
 	shim.connects(a.Ticket, false)
 	shim.connects(a.Ticket, true)
 	w.restart()
-	w.until("adopted", func() bool { return shim.has(a.Ticket) })
-	if socket, err := w.Route(a.Ticket); err != nil || socket == "" {
-		t.Errorf("after a restart the ticket leads to %q, %v", socket, err)
-	}
+	w.until("its ticket leads to the shim again", func() bool {
+		socket, err := w.Route(a.Ticket)
+		return err == nil && socket == shim.launch.Socket
+	})
 	if x, _ := w.execution(id); x.Turn.Epoch != 1 || x.Turn.Driver.IsZero() {
 		t.Errorf("the turn is %+v", x.Turn)
 	}
