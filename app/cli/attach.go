@@ -61,7 +61,7 @@ func (a *attachment) to(ctx context.Context, ref string, old uint64) error {
 	}
 	defer s.Close()
 	if a.name == "" {
-		e, err := s.find(ctx, ref)
+		e, err := a.p.other(ctx, s, ref)
 		if err != nil {
 			return err
 		}

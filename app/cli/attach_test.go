@@ -309,3 +309,36 @@ func TestPagesNameEveryCommand(t *testing.T) {
 		t.Errorf("into no folder: %d", status)
 	}
 }
+
+// A terminal that is shown in itself would write for ever: it is refused however
+// deep in it the command runs. Another one may be looked at from there.
+func TestATerminalIsNotShownInItself(t *testing.T) {
+	w := newWorld(t)
+	w.shell(t, "outer")
+	w.run(t, "run", "--detach", "--name", "other", "--", "sh", "-c", "echo from the other; exec cat")
+	deeper := map[string]string{
+		"attach":     "atelier attach outer",
+		"observe":    "atelier attach --observe outer",
+		"shells":     `bash --norc -c "sh -c 'atelier attach outer; exit \$?'; exit \$?"`,
+		"session":    "setsid --wait atelier attach outer",
+		"terminal":   "script -qec 'atelier attach outer' /dev/null",
+		"piped":      "true | atelier attach outer",
+		"transcript": "atelier transcript outer --follow",
+	}
+	for name, command := range deeper {
+		want := "125"
+		if name == "transcript" {
+			want = "5"
+		}
+		w.run(t, "send", "outer", "--enter", command+"; echo "+name+" ended with $?.")
+		w.eventually(t, name+" ended with "+want+".\n", "transcript", "outer")
+	}
+	text := w.run(t, "transcript", "outer")
+	if told := strings.Count(text, "atelier: you are in outer: "); told != len(deeper) {
+		t.Errorf("it was told %d times of %d: %s", told, len(deeper), text)
+	}
+	w.run(t, "send", "outer", "--enter", "atelier attach other")
+	w.eventually(t, "from the other", "transcript", "outer")
+	w.run(t, "send", "outer", "\x1cd")
+	w.eventually(t, "\ndetached from other", "transcript", "outer")
+}

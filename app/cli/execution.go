@@ -33,6 +33,7 @@ type execution struct {
 	ExitStatus   *int       `json:"exit_status"`
 	CreatedAt    time.Time  `json:"created_at"`
 	Reason       string     `json:"reason"`
+	PID          int64      `json:"pid"`
 }
 
 func (e execution) over() bool { return e.State == "exited" || e.State == "lost" }
@@ -65,6 +66,11 @@ func (s *studio) find(ctx context.Context, ref string) (execution, error) {
 	if err != nil {
 		return execution{}, err
 	}
+	return among(all, ref)
+}
+
+// among finds in a list what find finds.
+func among(all []execution, ref string) (execution, error) {
 	var found []execution
 	for _, e := range all {
 		if e.Name == ref || e.ExecutionID == ref {

@@ -104,6 +104,11 @@ func (p *program) transcript(ctx context.Context, q part, raw bool) error {
 		return err
 	}
 	defer s.Close()
+	if q.follow && isTerminal(p.stdout) {
+		if _, err := p.other(ctx, s, q.ref); err != nil {
+			return err
+		}
+	}
 	f, err := p.formOf(ctx, s, q, raw)
 	if err != nil {
 		return err
