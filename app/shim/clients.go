@@ -18,16 +18,10 @@ func (h *holder) accept() {
 		case errors.Is(err, unix.EAGAIN):
 			return
 		case err != nil:
-		case h.crowded() && h.hasCore():
-			unix.Close(fd)
 		default:
 			h.open(fd)
 		}
 	}
-}
-
-func (h *holder) hasCore() bool {
-	return slices.ContainsFunc(h.clients, func(c *client) bool { return c.core })
 }
 
 func (h *holder) open(fd int) {
@@ -91,6 +85,10 @@ func (h *holder) frames(c *client) bool {
 		}
 		if err != nil {
 			h.do(h.machine.Broken(c.id, err, h.seen()))
+			return false
+		}
+		if _, joins := f.(attach.Hello); joins && h.crowded() {
+			h.turnAway(c)
 			return false
 		}
 		h.do(h.machine.Frame(c.id, f, h.seen()))

@@ -53,6 +53,45 @@ func TestNotesWaitForTheDiskAndTheCoreForNotes(t *testing.T) {
 	}
 }
 
+// A client brings notes by coming and going: on a full disk none comes in any
+// more, whether a core is there or not. A core does.
+func TestNoClientComesInWhileTooManyNotesWait(t *testing.T) {
+	h := run1(t, "read go")
+	core := h.core(0)
+	c := h.operator(core, 1)
+	await(core, func(n attach.Note) bool { return n.Kind == attach.NoteAttached })
+	h.mayWrite(1)
+	for n := range maxUnnoted {
+		core.ask(attach.ResizeByCore{Cols: uint16(100 + n), Rows: 1}, attach.KindResizeByCore)
+	}
+	for {
+		if _, err := c.next(); err != nil {
+			break // it was sent away
+		}
+	}
+	refused := func() {
+		t.Helper()
+		l := h.dial()
+		l.say(attach.Hello{Version: attach.Version, Flags: attach.WantsOutput, Ticket: ticket(1)})
+		f, err := l.next()
+		if r, is := f.(attach.Refused); err != nil || !is || r.Code != "unknown" {
+			t.Fatalf("answered with %+v, %v", f, err)
+		}
+		if _, err := l.next(); err == nil {
+			t.Fatal("the connection is kept")
+		}
+	}
+	refused()
+	core.conn.Close()
+	for range 3 {
+		refused()
+	}
+	h.core(2)
+	h.mayWrite(unix.RLIM_INFINITY)
+	eventually(t, "all is noted", func() bool { return len(h.notes()) == 2+maxUnnoted+1 })
+	h.client(1, 0, 0)
+}
+
 func TestProgramThatEndsOnAFullDiskLosesNothing(t *testing.T) {
 	h := run1(t, "read go; seq 1 2000; exit 3")
 	core := h.core(0)

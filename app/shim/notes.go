@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/fault"
 )
 
 // unnoted is a note for which the disk has no room yet, and the connection of
@@ -25,7 +26,7 @@ func (h *holder) record(n attach.Note) {
 		h.retrySoon(time.Now())
 	}
 	h.unnoted = append(h.unnoted, unnoted{note: n})
-	if len(h.unnoted) == maxUnnoted {
+	if h.crowded() {
 		h.sendAway()
 	}
 }
@@ -41,6 +42,15 @@ func (h *holder) sendAway() {
 
 // crowded reports whether no client may come in because of the notes it brings.
 func (h *holder) crowded() bool { return len(h.unnoted) >= maxUnnoted }
+
+// turnAway refuses a client for whose notes there is no room. Who a connection
+// is of shows with its first frame: a core is always let in.
+func (h *holder) turnAway(c *client) {
+	h.send(attach.Send{Conn: c.id, Frame: attach.Refused{Code: fault.Unknown.String(),
+		Message: "the disk is full, and too much waits to be noted; free space and attach again"}})
+	c.part(time.Now())
+	h.do(h.machine.Closed(c.id, h.seen()))
+}
 
 // sendWhenNoted has the core told of a note when it is written.
 func (h *holder) sendWhenNoted(core attach.Conn, index uint64) {
