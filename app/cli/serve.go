@@ -25,10 +25,13 @@ func (p *program) serveCommand() *cobra.Command {
 	var detach bool
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Show the terminals in a browser on this machine",
+		Short: "Show the terminals in a browser",
 		Long: "Opens a listener for browsers, prints the address to open, and holds it open until Ctrl-C. The\n" +
 			"address can be used once and within ten minutes; programs and the core go on when serving ends.\n" +
-			"When the core is killed, another listens in its place and a page that is open goes on.",
+			"When the core is killed, another listens in its place and a page that is open goes on.\n\n" +
+			"It is reached from this machine alone unless --listen names another address of it (0.0.0.0: every\n" +
+			"one). What goes over it is not encrypted, the key of the address included: on a network that is not\n" +
+			"yours use the loopback and a tunnel, such as ssh -L.",
 		Example: "atelier serve\natelier serve --listen 127.0.0.1:8080 --detach",
 		Args:    wants(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), listen, detach) },
@@ -99,6 +102,9 @@ func (p *program) tellAddress(m proto.Message, l *listener) error {
 	again := !l.since.IsZero()
 	l.since = time.Now()
 	l.stay(a.Address)
+	if !again && !isLocal(a.Address) {
+		fmt.Fprintln(p.stderr, "atelier: other machines reach this address, and nothing hides what goes over it; end it with "+l.ending()+" if that is not meant")
+	}
 	if p.json {
 		return p.print(documentOf(m))
 	}
@@ -113,6 +119,25 @@ func (p *program) tellAddress(m proto.Message, l *listener) error {
 		fmt.Fprintln(p.stderr, "Open this address in a browser; it works once. Ctrl-C ends the serving, not the programs.")
 	}
 	return nil
+}
+
+// ending is what ends the listening.
+func (l *listener) ending() string {
+	if l.detach {
+		return "`atelier core stop`"
+	}
+	return "Ctrl-C"
+}
+
+// isLocal reports whether an address is reached from this machine alone. What a
+// name leads to is not asked: of those only localhost is sure.
+func isLocal(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // stay makes the next core listen where this one does.

@@ -372,7 +372,19 @@ func TestEveryAddressAnswersToItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := strings.Trim(web.address[len("http://"):], "/")
-	for name, want := range map[string]int{host: 200, "192.0.2.7" + host[strings.Index(host, ":"):]: 403} {
+	at, err := net.ResolveTCPAddr("tcp", host)
+	if err != nil || at.IP.IsLoopback() != (len(outward(net.IPv4zero)) == 0) {
+		t.Errorf("it says that it is reached at %s, %v", host, err)
+	}
+	l, _, err := listenTCP("0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if on := l.Addr().(*net.TCPAddr).IP; !on.Equal(net.IPv4zero) {
+		t.Errorf("0.0.0.0 listens on %v", on)
+	}
+	for name, want := range map[string]int{host: 200, "localhost:" + strconv.Itoa(at.Port): 200, "192.0.2.7" + host[strings.Index(host, ":"):]: 403} {
 		if a := ask(t, http.DefaultClient, "GET", web.address, "", "Host", name); a.status != want {
 			t.Errorf("%s: %d, not %d", name, a.status, want)
 		}

@@ -127,7 +127,7 @@ func listenTCP(listen string) (net.Listener, string, error) {
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	l, err := net.Listen(family(host), net.JoinHostPort(host, port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, "", fault.Wrap(err, fault.FailedPrecondition, "address_taken", text(listen)+" is in use", "name another port, or none")
 	}
@@ -135,6 +135,14 @@ func listenTCP(listen string) (net.Listener, string, error) {
 		return nil, "", fault.Wrap(err, fault.InvalidArgument, "cannot_listen", "cannot listen on "+text(listen), "name an address of this machine and a free port")
 	}
 	return l, host, nil
+}
+
+// family keeps 0.0.0.0 from meaning the addresses of IPv6 too.
+func family(host string) string {
+	if ip := net.ParseIP(host); ip != nil && ip.To4() != nil {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 func listenNext() (net.Listener, string, error) {
@@ -154,7 +162,7 @@ func hostsOf(bound *net.TCPAddr, given string) []string {
 	var names []string
 	switch {
 	case bound.IP.IsUnspecified():
-		names = []string{"127.0.0.1", "localhost", "::1"}
+		names = append(outward(bound.IP), "127.0.0.1", "localhost", "::1")
 	case bound.IP.IsLoopback():
 		names = []string{given, "127.0.0.1", "localhost", "::1"}
 	default:
@@ -169,4 +177,25 @@ func hostsOf(bound *net.TCPAddr, given string) []string {
 		all = append(all, names...)
 	}
 	return all
+}
+
+// outward lists the addresses under which other machines reach a listener on
+// every address; none without a network. IPv4 comes first: it is easier to type.
+func outward(every net.IP) (names []string) {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // then nobody knows of one, and the loopback is true
+	}
+	var six []string
+	for _, one := range all {
+		on, is := one.(*net.IPNet)
+		switch {
+		case !is || !on.IP.IsGlobalUnicast():
+		case on.IP.To4() != nil:
+			names = append(names, on.IP.String())
+		case every.To4() == nil:
+			six = append(six, on.IP.String())
+		}
+	}
+	return append(names, six...)
 }
