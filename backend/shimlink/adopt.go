@@ -84,7 +84,7 @@ func (r record) ends(ctx context.Context) bool {
 	defer cancel()
 	look := time.NewTicker(endEvery)
 	defer look.Stop()
-	for r.lives() {
+	for !r.ended() {
 		select {
 		case <-look.C:
 		case <-ctx.Done():

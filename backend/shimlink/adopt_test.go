@@ -51,7 +51,7 @@ func TestAProcessIDThatIsUsedAgainIsNotTheShim(t *testing.T) {
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
-	start, lives := startOf(other.Process.Pid)
+	start, lives, _ := startOf(other.Process.Pid)
 	folder := peer(t, answering)
 	writeRecord(t, folder, other.Process.Pid, start-1)
 	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
@@ -80,6 +80,34 @@ func TestAShimThatLivesAndDoesNotListenIsSilent(t *testing.T) {
 	folder := folderOf(t)
 	writeRecord(t, folder, os.Getpid(), startOfThis(t))
 	refusedAdoption(t, folder, fault.Unavailable, "shim_silent")
+}
+
+// Where a process cannot be looked at, here for want of descriptors, nobody knows
+// that it has ended.
+func TestAShimThatCannotBeLookedAtIsNotDead(t *testing.T) {
+	folder := folderOf(t)
+	writeRecord(t, folder, os.Getpid(), startOfThis(t))
+	free, err := os.Open(os.DevNull)
+	check(t, err)
+	next := uint64(free.Fd())
+	check(t, free.Close())
+	var before unix.Rlimit
+	check(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+	check(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: next + 1, Max: before.Max})) // for launch.json alone
+	_, err = shims().Adopt(t.Context(), folder, 0)
+	check(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &before))
+	want(t, err, fault.Unavailable, "shim_silent")
+}
+
+func TestAClaimThatCannotBeLookedAtMayBeHeld(t *testing.T) {
+	folder := folderOf(t)
+	if claimed(folder) {
+		t.Error("nothing is there, and it is held")
+	}
+	check(t, os.Symlink("/nowhere", filepath.Join(folder, claimName)))
+	if !claimed(folder) {
+		t.Error("it leads elsewhere, and is taken for free")
+	}
 }
 
 func TestAShimThatOnlyBeginsIsSilent(t *testing.T) {
@@ -195,11 +223,11 @@ func TestAStartIsReadBehindAnyName(t *testing.T) {
 	check(t, cmd.Start())
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	start, lives := startOf(cmd.Process.Pid)
+	start, lives, _ := startOf(cmd.Process.Pid)
 	if mine := startOfThis(t); !lives || start < mine {
 		t.Errorf("it began at %d (%v), and this at %d", start, lives, mine)
 	}
-	if _, lives := startOf(1 << 30); lives {
+	if _, lives, err := startOf(1 << 30); lives || err != nil {
 		t.Error("a process that cannot be lives")
 	}
 }

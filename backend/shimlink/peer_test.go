@@ -70,7 +70,7 @@ func socketIn(folder string) string { return filepath.Join(folder, "s") }
 
 func startOfThis(t *testing.T) uint64 {
 	t.Helper()
-	start, lives := startOf(os.Getpid())
+	start, lives, _ := startOf(os.Getpid())
 	if !lives {
 		t.Fatal("this process has no start")
 	}

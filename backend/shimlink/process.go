@@ -3,6 +3,7 @@ package shimlink
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,23 +14,34 @@ import (
 
 // startOf tells when a process began, in ticks since boot: field 22 of its stat.
 // A process id is used again, but not with the same start. The name before it,
-// in brackets, may hold spaces and brackets itself.
-func startOf(pid int) (start uint64, lives bool) {
-	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0, false
+// in brackets, may hold spaces and brackets itself. With an error nobody knows
+// whether the process lives.
+func startOf(pid int) (start uint64, lives bool, err error) {
+	stat, err := statOf(pid)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) { // the second when it ends while we read
+		return 0, false, nil
 	}
-	defer f.Close()
-	stat, err := io.ReadAll(io.LimitReader(f, statMax))
 	if err != nil {
-		return 0, false // it ended while we looked
+		return 0, false, err
 	}
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" { // a zombie is dead
-		return 0, false
+	if len(fields) < 20 {
+		return 0, false, errors.New("what the kernel says of a process is cut")
+	}
+	if fields[0] == "Z" || fields[0] == "X" { // a zombie is dead
+		return 0, false, nil
 	}
 	start, err = strconv.ParseUint(fields[19], 10, 64)
-	return start, err == nil
+	return start, err == nil, err
+}
+
+func statOf(pid int) ([]byte, error) {
+	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, statMax))
 }
 
 // claimName is a file in a spool folder that a shim holds locked from before it
@@ -50,12 +62,13 @@ func claim(folder string) (*os.File, error) {
 }
 
 // claimed reports whether a process holds the claim. It tells a shim that is about
-// to write launch.json from one that never will.
+// to write launch.json from one that never will. A claim that cannot be looked at
+// may be held.
 func claimed(folder string) bool {
 	f, err := os.OpenFile(filepath.Join(folder, claimName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return false
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	defer f.Close()
-	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
 }

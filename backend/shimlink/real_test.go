@@ -76,7 +76,7 @@ func beCore(launch string) {
 // beEnding lets go of whoever comes, and ends a while after that, as a shim that
 // syncs does.
 func beEnding(folder string) {
-	start, _ := startOf(os.Getpid())
+	start, _, _ := startOf(os.Getpid())
 	text, err := json.Marshal(record{Version: attach.Version, Socket: socketIn(folder), PID: os.Getpid(), Start: start, Key: strings.Repeat("00", 32)})
 	listener, listenErr := net.Listen("unix", socketIn(folder))
 	if err := errors.Join(err, listenErr, os.WriteFile(filepath.Join(folder, recordName), text, 0o600)); err != nil {

@@ -28,13 +28,14 @@ type record struct {
 	key     attach.Key
 }
 
-// lives reports whether the process that wrote the record still runs.
-func (r record) lives() bool {
-	start, lives := startOf(r.PID)
-	return lives && start == r.Start
+// ended reports whether the process that wrote the record is known to run no
+// more. One that cannot be looked at may run: its terminal is not lost.
+func (r record) ended() bool {
+	start, lives, err := startOf(r.PID)
+	return err == nil && (!lives || start != r.Start)
 }
 
-// find returns the record of a shim that lives. Faults: shim_dead, shim_silent
+// find returns the record of a shim that may live. Faults: shim_dead, shim_silent
 // while it begins, launch_exposed, launch_damaged.
 func find(folder string) (record, error) {
 	path := filepath.Join(folder, recordName)
@@ -51,7 +52,7 @@ func find(folder string) (record, error) {
 	}
 	defer f.Close()
 	r, err := read(path, f)
-	if err == nil && !r.lives() {
+	if err == nil && r.ended() {
 		err = dead(fmt.Sprintf("process %d has ended", r.PID))
 	}
 	return r, err
