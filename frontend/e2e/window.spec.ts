@@ -108,6 +108,39 @@ describe("the window", () => {
 	});
 });
 
+describe("dead keys", () => {
+	const studio = new Studio();
+	let window: Window;
+	beforeAll(async () => {
+		studio.run("run", "--detach", "--name", "plain", "--", "sh", "-c", "stty -icanon -echo; cat");
+		window = await Window.open(studio.home, { keyboard: "de" });
+		// Keys that come before the page are lost, and accents before the input method is there.
+		await until(
+			"the first accent arrives",
+			() => {
+				window.key("dead_acute", "e");
+				return studio.transcript("plain");
+			},
+			(t) => t.includes("é"),
+		);
+	});
+	afterAll(async () => {
+		await window.close();
+		await studio.close();
+	});
+
+	test("after a space they type their letter once, and the space stays one", async () => {
+		window.key("Return", "e", "c", "h", "o");
+		window.key(...["e", "a", "o"].flatMap((letter) => ["space", "dead_acute", letter]), "exclam");
+		const typed = await until(
+			"the last key",
+			() => studio.transcript("plain"),
+			(t) => t.endsWith("!"),
+		);
+		expect(typed.split("\r\n").at(-1)).toBe("echo é á ó!");
+	});
+});
+
 /**
  * Makes a copy of the window in a folder whose page has no script: its bytes
  * give way to one that only colours the ground. Returns the copy's path.

@@ -25,10 +25,17 @@ function startDisplay(size: string): Promise<{ server: ChildProcess; display: st
 	});
 }
 
+function layKeyboard(layout: string, env: NodeJS.ProcessEnv): void {
+	const laid = spawnSync("setxkbmap", [layout], { env, encoding: "utf8", timeout: PATIENCE });
+	if (laid.status !== 0) throw new Error(`setxkbmap ${layout}: ${laid.stderr}`);
+}
+
 export interface WindowOptions {
 	theme?: "Adwaita" | "Adwaita:dark";
 	size?: string;
 	env?: NodeJS.ProcessEnv;
+	/** The keyboard's layout, as setxkbmap names it. */
+	keyboard?: string;
 	/** The program, when it is not the one that was built. */
 	program?: string;
 }
@@ -44,6 +51,7 @@ export class Window {
 		const { theme = "Adwaita:dark", size = "1280x800", program = join(BIN, "atelier-window") } = options;
 		const { server, display } = await startDisplay(size);
 		const env = { ...process.env, DISPLAY: display, GTK_THEME: theme, ...options.env };
+		if (options.keyboard) layKeyboard(options.keyboard, env);
 		const shown = spawn(program, ["--home", home], { env, stdio: "ignore" });
 		const window = new Window(shown, server, env);
 		await until(
