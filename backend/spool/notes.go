@@ -11,7 +11,8 @@ type place struct {
 	index, at uint64
 }
 
-// next reads some of the notes that follow, and none at the last whole one.
+// next reads some of the notes that follow, and none at the last whole one. Those
+// before a damaged one are good, and come before its fault does.
 func (p place) next(fd int, path string) ([]attach.Note, place, error) {
 	b := make([]byte, notesAtOnce)
 	got, err := readSome(fd, b, p.at)
@@ -23,7 +24,7 @@ func (p place) next(fd int, path string) ([]attach.Note, place, error) {
 		found = append(found, n)
 		return nil
 	})
-	if err != nil {
+	if err != nil && len(found) == 0 {
 		return nil, p, err
 	}
 	return found, place{p.index + uint64(len(found)), p.at + uint64(used)}, nil

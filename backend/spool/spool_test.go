@@ -204,7 +204,11 @@ func TestDamagedNotesAreLossOfData(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader(t, dir).Notes(0); fault.Of(err).Code != fault.DataLoss {
+	r := reader(t, dir)
+	if notes, err := r.Notes(0); err != nil || len(notes) != 1 {
+		t.Errorf("before the damage a reader has %d notes, %v", len(notes), err)
+	}
+	if _, err := r.Notes(1); fault.Of(err).Code != fault.DataLoss {
 		t.Errorf("a reader: %v", err)
 	}
 	if _, err := spool.Open(dir); fault.Of(err).Code != fault.DataLoss {
