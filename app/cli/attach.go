@@ -23,7 +23,7 @@ func (p *program) attachCommand() *cobra.Command {
 			"ended it shows the last of the transcript.",
 		Example:           "atelier attach build\natelier attach build --observe",
 		Args:              wants("EXEC"),
-		Annotations:       ownStatus,
+		Annotations:       showsProgram,
 		ValidArgsFunction: p.completeExecution,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a := &attachment{p: p, observe: observe}

@@ -96,7 +96,7 @@ func TestAnotherPrefix(t *testing.T) {
 	if status := broken.status(); status != exitOurs {
 		t.Errorf("with a prefix that does not exist it exits with %d", status)
 	}
-	broken.sees(`there is no prefix key "f13"; use one of`)
+	broken.sees(`there is no prefix key "f13", as ATELIER_PREFIX_KEY says; name one of`)
 	if strings.Contains(w.run(t, "ps", "--quiet"), "never") {
 		t.Error("a program was started under a broken setting")
 	}

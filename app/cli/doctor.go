@@ -85,16 +85,22 @@ func ourFindings(h home.Home) []finding {
 			all = append(all, finding{Name: name, Level: "ok", Message: path})
 		}
 	}
-	if _, err := readSettings(h.Settings()); err != nil {
-		all = append(all, found("settings", err))
-	} else {
-		all = append(all, finding{Name: "settings", Level: "ok", Message: h.Settings()})
-	}
+	all = append(all, settingsFinding(h.Settings()))
 	if !hasDisplay(os.Getenv) {
 		all = append(all, finding{Name: "window", Level: "warning", Message: "there is no display",
 			Mend: "`atelier serve` shows the same in a browser"})
 	}
 	return all
+}
+
+func settingsFinding(path string) finding {
+	if _, _, err := prefixKey(path); err != nil {
+		return found("settings", err)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		return finding{Name: "settings", Level: "ok", Message: "all as it comes: there is no " + path}
+	}
+	return finding{Name: "settings", Level: "ok", Message: path}
 }
 
 func found(name string, err error) finding {

@@ -29,8 +29,12 @@ const (
 	reasonNotExecutable = "program_not_executable"
 )
 
-// ownStatus marks the commands that exit with the status of a program.
-var ownStatus = map[string]string{"status": "the program's own"}
+// ownStatus marks the commands that exit with the status of a program, and
+// showsProgram those of them that show one.
+var (
+	ownStatus    = map[string]string{"status": "the program's own"}
+	showsProgram = map[string]string{"status": "the program's own", needsSettings: "yes"}
+)
 
 // programStatus is the exit status of a program that ours hands on.
 type programStatus int

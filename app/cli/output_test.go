@@ -62,7 +62,7 @@ func TestABrokenSettingIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("[attach]\nprefix_key = \"ctrl-a\"\n[window]\nfont = \"x\"\n")
+	write("[attach]\nprefix_key = \"ctrl-a\"\n")
 	if key, name, err := prefixKey(path); err != nil || key != 1 || name != "Ctrl-a" {
 		t.Errorf("with ctrl-a: %#x, %s, %v", key, name, err)
 	}
@@ -72,7 +72,12 @@ func TestABrokenSettingIsNamed(t *testing.T) {
 	}
 	t.Setenv(prefixVariable, "")
 	for text, want := range map[string]string{
-		"[attach]\nprefix_key = 3\n": "line 2", "# fine\n\nnonsense\n": "line 3", "[attach]\nprefix_key = \"f1\"\n": `"f1"`,
+		"[attach]\nprefix_key = 3\n": "line 2", "# fine\n\nnonsense\n": "line 3", "[attach]\nprefix_key = \"f1\"\n": `line 2: there is no prefix key "f1"`,
+		"[attach]\nprefixkey = \"ctrl-a\"\n":   `line 2: there is no setting "prefixkey" in [attach], did you mean prefix_key?`,
+		"\n[atach]\nprefix_key = \"ctrl-a\"\n": `line 2: there is no section [atach], did you mean attach?`,
+		"[window]\nfont = 1\n":                 "there is no section [window]; ", "font = 1\n": `line 1: there is no setting "font"; `,
+		"[attach]\nother = 1\n": `there is no setting "other" in [attach]; `, "attach = 1\n": "line 1", "[attach]\n[attach]\n": "line 2",
+		strings.Repeat("# \n", settingsMax/3+1): "longer than 1.0 MB",
 	} {
 		write(text)
 		if _, _, err := prefixKey(path); !fault.Is(err, "settings_broken") || !strings.Contains(err.Error(), want) {

@@ -83,7 +83,10 @@ func (p *program) root() *cobra.Command {
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Annotations:   map[string]string{needsSettings: "yes"},
 		RunE:          func(cmd *cobra.Command, _ []string) error { return p.openStudio(cmd.Context()) },
+
+		PersistentPreRunE: p.settingsFirst,
 	}
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)

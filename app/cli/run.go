@@ -39,7 +39,7 @@ func (p *program) runCommand() *cobra.Command {
 			"it prints JSON Lines: the terminal, its output in base64, its end, and the frontier.",
 		Example:     "atelier run -- make test\natelier run --detach --name server -- npm start",
 		Args:        wants("CMD…"),
-		Annotations: ownStatus,
+		Annotations: showsProgram,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.argv = args
 			if cmd.Flags().Changed("name") && q.name == "" {

@@ -32,9 +32,10 @@ func (p *program) serveCommand() *cobra.Command {
 			"It is reached from this machine alone unless --listen names another address of it (0.0.0.0: every\n" +
 			"one). What goes over it is not encrypted, the key of the address included: on a network that is not\n" +
 			"yours use the loopback and a tunnel, such as ssh -L.",
-		Example: "atelier serve\natelier serve --listen 127.0.0.1:8080 --detach",
-		Args:    wants(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), listen, detach) },
+		Example:     "atelier serve\natelier serve --listen 127.0.0.1:8080 --detach",
+		Args:        wants(),
+		Annotations: map[string]string{needsSettings: "yes"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), listen, detach) },
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "host:port (default: 127.0.0.1:7420, or the next free port)")
 	cmd.Flags().BoolVar(&detach, "detach", false, "leave the listener open and return")
