@@ -3,6 +3,7 @@ package badgerlog
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -192,7 +193,7 @@ func TestHarmToAnOpenLogIsNamed(t *testing.T) {
 		"an unreadable seal":      {func(l *openLog) { l.harm(t, number('s', 0), []byte("torn")) }, "seal"},
 		"the newest seal torn":    {func(l *openLog) { l.harm(t, number('s', 1), []byte("torn")) }, "seal"},
 		"another newest seal":     {shorterSeal(t), "head"},
-		"a key of no known kind":  {func(l *openLog) { l.harm(t, []byte("x"), []byte("y")) }, "key"},
+		"a key of no known kind":  {func(l *openLog) { l.harm(t, number('x', 1), []byte("y")) }, "key"},
 		"a key of a wrong length": {func(l *openLog) { l.harm(t, []byte("aa"), []byte("y")) }, "key"},
 		"a shorter anchor":        {func(l *openLog) { mustTruncate(t, filepath.Join(l.dir, "anchor"), slotSize) }, "anchor_slot"},
 	} {
@@ -290,7 +291,7 @@ func TestAuditCanBeGivenUp(t *testing.T) {
 	l := mustOpen(t, t.TempDir())
 	defer l.Close()
 	ctx, giveUp := context.WithCancel(context.Background())
-	if _, err := l.Audit(ctx, func(uint64, uint64) { giveUp() }); err != context.Canceled {
+	if _, err := l.Audit(ctx, func(uint64, uint64) { giveUp() }); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -119,24 +119,25 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 	return l.begin(ctx, report)
 }
 
-// begin writes what this open owes: genesis, a whole anchor and a seal over
-// what an earlier run left. In between it reads all events.
+// begin reads all events, and then writes what this open owes: a whole anchor
+// and a seal over what an earlier run left. A log that is refused keeps its
+// anchor as it was, to tell what is wrong. Genesis comes first.
 func (l *Log) begin(ctx context.Context, report *Report) error {
-	if l.at.Events == 0 {
+	if report.Created = l.at.Events == 0; report.Created {
 		if err := l.writeGenesis(); err != nil {
 			return err
 		}
-		report.Created = true
-	} else if err := l.commit(nil, l.at); err != nil {
-		return err
 	}
-	l.publish()
 	if err := l.readGenesis(); err != nil {
 		return err
 	}
 	if err := l.replay(ctx); err != nil {
 		return err
 	}
+	if err := l.commit(nil, l.at); err != nil {
+		return err
+	}
+	l.publish()
 	for len(l.unsealed) > 0 {
 		report.Sealed += min(len(l.unsealed), event.MaxSealed)
 		if err := l.seal(); err != nil {

@@ -149,8 +149,8 @@ func (l *Log) sealAt(n uint64) (event.Seal, error) {
 	return s, nil
 }
 
-// checkTail holds the store to the heads of its anchor, and to an unbroken
-// chain above them, before the anchor is written anew.
+// checkTail holds the store to the heads of its anchor. What lies above them is
+// held to its chain by replay.
 func (l *Log) checkTail(last point) error {
 	if last.Events == 0 {
 		return nil
@@ -164,21 +164,6 @@ func (l *Log) checkTail(last point) error {
 	}
 	if there.LastSeal != last.LastSeal {
 		return dataLoss("head_differs", "the log's newest seal is not the one its anchor names")
-	}
-	return l.checkChain(there.Events, there.Own)
-}
-
-// checkChain holds the events from an arrival on to the chain that ends in own.
-func (l *Log) checkChain(from uint64, own event.ID) error {
-	for n := from; n < l.at.Events; n++ {
-		e, err := l.eventAt(n)
-		if err != nil {
-			return err
-		}
-		if e.Header.Prev != own || e.Header.Seq != n-1 || e.Header.Replica != l.replica {
-			return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before", n))
-		}
-		own = e.ID
 	}
 	return nil
 }

@@ -100,10 +100,7 @@ func (l *Log) takeParts(parts <-chan *part) error {
 
 func (l *Log) take(n uint64, e *event.Event, prev event.ID) error {
 	h := &e.Header
-	switch {
-	case n == 0 && (e.ID != l.at.Genesis || h.Facts.Genesis == nil):
-		return dataLoss("genesis_lost", "the log does not begin with a workspace")
-	case n > 0 && (h.Replica != l.replica || h.Seq != n-1 || h.Prev != prev):
+	if n > 0 && (h.Replica != l.replica || h.Seq != n-1 || h.Prev != prev) {
 		return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before", n))
 	}
 	l.orderMu.Lock()
