@@ -34,7 +34,7 @@ func (p *program) coreCommand() *cobra.Command {
 	core.AddCommand(
 		&cobra.Command{Use: "start", Short: "Start the core if it does not run", Args: wants(),
 			Long: "Starts the core of this home, detached. Does nothing when it runs already.",
-			RunE: func(cmd *cobra.Command, _ []string) error { return p.coreStatus(cmd.Context(), p.open) }},
+			RunE: func(cmd *cobra.Command, _ []string) error { return p.coreStatus(cmd.Context(), p.openNew) }},
 		&cobra.Command{Use: "stop", Short: "End the core in order; programs run on", Args: wants(),
 			Long: "Ends the core and waits until it is gone. Programs run on in their terminals, and the next command\n" +
 				"starts a core that finds them again.",

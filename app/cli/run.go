@@ -99,7 +99,7 @@ func (p *program) start(ctx context.Context, q start) (id, name string, err erro
 // startOnce asks one core to start the program. Asked again under the same key
 // a core, and the one after it, answers with what was started already.
 func (p *program) startOnce(ctx context.Context, q start, key string, cols, rows uint16) (id, name string, err error) {
-	s, err := p.open(ctx)
+	s, err := p.openNew(ctx)
 	if err != nil {
 		return "", "", err
 	}

@@ -71,7 +71,7 @@ func (p *program) serve(ctx context.Context, listen string, detach bool) error {
 
 // serveOnce has one core listen, until that ends or without end when detached.
 func (p *program) serveOnce(ctx context.Context, l *listener) error {
-	s, err := p.open(ctx)
+	s, err := p.openNew(ctx)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"unicode/utf8"
 
 	"connectrpc.com/connect"
@@ -24,9 +26,38 @@ type studio struct {
 	session string
 }
 
-// open reaches the core, which it starts when none answers.
-func (p *program) open(ctx context.Context) (*studio, error) {
+// openNew reaches the core, which it starts when none answers. Where there is no
+// home it makes one.
+func (p *program) openNew(ctx context.Context) (*studio, error) {
 	return p.reach(ctx, apiclient.Open)
+}
+
+// open is openNew for what is of no use in a new home: where --home names none
+// there is a slip in it, more likely than a first use.
+func (p *program) open(ctx context.Context) (*studio, error) {
+	if err := p.homeIsThere(); err != nil {
+		return nil, err
+	}
+	return p.openNew(ctx)
+}
+
+// homeIsThere refuses a folder that --home names and that is no home. An empty one
+// was made to become one, and so was one with settings in it.
+func (p *program) homeIsThere() error {
+	h, err := home.Resolve(p.home)
+	if err != nil || p.home == "" {
+		return err
+	}
+	inside, err := os.ReadDir(h.Root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil || len(inside) == 0:
+		return nil // what is wrong with it the core says better
+	case slices.ContainsFunc(inside, func(e fs.DirEntry) bool { return e.Name() == filepath.Base(h.Data) || e.Name() == filepath.Base(h.Config) }):
+		return nil
+	}
+	return fault.New(fault.NotFound, "home_missing", "there is no home at "+h.Root,
+		"check what --home names; `atelier --home "+quoted(h.Root)+" run CMD` makes one there").With("path", h.Root)
 }
 
 // openRunning reaches a core that runs; else the fault is "core_stopped".

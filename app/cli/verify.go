@@ -48,6 +48,9 @@ func (p *program) verifyCommand() *cobra.Command {
 }
 
 func (p *program) verify(ctx context.Context) error {
+	if err := p.homeIsThere(); err != nil {
+		return err
+	}
 	s, err := p.openRunning(ctx)
 	if fault.Is(err, "core_stopped") {
 		return p.verifyStopped(ctx)
