@@ -14,6 +14,7 @@ import (
 // operator is a session that is attached to a terminal.
 type operator struct {
 	Session   string `json:"session"`
+	ActorID   string `json:"actor_id"`
 	ActorName string `json:"actor_name"`
 	Surface   string `json:"surface"`
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +47,7 @@ func (p *program) ps(ctx context.Context, running, quiet bool) error {
 	}
 	slices.SortStableFunc(all, inOrder)
 	if !quiet {
-		return psTable(p.stdout, all, s.session, time.Now())
+		return psTable(p.stdout, all, s.isMe, time.Now())
 	}
 	for _, e := range all {
 		if _, err := fmt.Fprintln(p.stdout, visible(e.Name)); err != nil {
@@ -80,26 +82,52 @@ func inOrder(a, b execution) int {
 	return b.CreatedAt.Compare(a.CreatedAt)
 }
 
-func psTable(w io.Writer, all []execution, session string, now time.Time) error {
+func psTable(w io.Writer, all []execution, isMe func(operator) bool, now time.Time) error {
 	rows := make([][]string, 0, len(all))
 	for _, e := range all {
-		rows = append(rows, []string{e.Name, e.Status, keyboard(e, session), watching(e), size(e.OutputOffset),
+		rows = append(rows, []string{e.Name, e.Status, keyboard(e, isMe), watching(e), size(e.OutputOffset),
 			ago(e.CreatedAt, now), clip(commandLine(e.Argv))})
 	}
 	return table(w, []string{"NAME", "STATUS", "KEYBOARD", "WATCHING", "OUTPUT", "STARTED", "COMMAND"}, rows)
 }
 
-// keyboard says who drives.
-func keyboard(e execution, session string) string {
-	switch {
-	case e.Driver == nil:
+// keyboard says who drives, and where: it may be oneself, from elsewhere.
+func keyboard(e execution, isMe func(operator) bool) string {
+	if e.Driver == nil {
 		return "-"
-	case session != "" && e.Driver.Session == session:
-		return "you"
-	case e.Driver.Surface != "":
-		return e.Driver.ActorName + " (" + e.Driver.Surface + ")"
 	}
-	return e.Driver.ActorName
+	who := e.Driver.ActorName
+	if isMe(*e.Driver) {
+		who = "you"
+	}
+	if place := placeWord(e.Driver.Surface); place != "" {
+		who += " (" + place + ")"
+	}
+	return who
+}
+
+// isMe reports whether an operator is the person who asks. Of a session that was
+// named only itself is known to be.
+func (s *studio) isMe(o operator) bool {
+	if s.session == "" {
+		return strings.HasPrefix(o.Session, os.Getenv("ATELIER_SESSION"))
+	}
+	return o.ActorID == s.actor
+}
+
+// placeWord says where an operator sits, as every screen says it.
+func placeWord(surface string) string {
+	switch surface {
+	case "cli":
+		return "command line"
+	case "web":
+		return "browser"
+	case "api":
+		return "program"
+	case "mcp", "ssh":
+		return strings.ToUpper(surface)
+	}
+	return surface
 }
 
 func watching(e execution) string {

@@ -24,6 +24,8 @@ type studio struct {
 	*apiclient.Client
 	// session is empty when the client itself carries the one it was told.
 	session string
+	// actor is whom that session speaks for; empty like it.
+	actor string
 }
 
 // openNew reaches the core, which it starts when none answers. Where there is no
@@ -53,7 +55,9 @@ func (p *program) homeIsThere() error {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil || len(inside) == 0:
 		return nil // what is wrong with it the core says better
-	case slices.ContainsFunc(inside, func(e fs.DirEntry) bool { return e.Name() == filepath.Base(h.Data) || e.Name() == filepath.Base(h.Config) }):
+	case slices.ContainsFunc(inside, func(e fs.DirEntry) bool {
+		return e.Name() == filepath.Base(h.Data) || e.Name() == filepath.Base(h.Config)
+	}):
 		return nil
 	}
 	return fault.New(fault.NotFound, "home_missing", "there is no home at "+h.Root,
@@ -110,7 +114,7 @@ func (s *studio) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.session = a.GetSession()
+	s.session, s.actor = a.GetSession(), a.GetActorId()
 	return nil
 }
 

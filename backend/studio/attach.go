@@ -121,7 +121,13 @@ func (s *Studio) used(r *run, id event.ID) error { return s.opens(r.se, r.id, []
 
 // label is how an operator is called on the screens of others.
 func (s *Studio) label(se *session) string {
-	return s.actorName(se.actor.ID) + " (" + surfaceWords[se.surface] + ")"
+	return s.actorName(se.actor.ID) + " (" + placeWords[se.surface] + ")"
+}
+
+// placeWords say where an operator sits, as every screen says it.
+var placeWords = map[event.Surface]string{
+	event.SurfaceCLI: "command line", event.SurfaceWindow: "window", event.SurfaceWeb: "browser", event.SurfaceAPI: "program",
+	event.SurfaceMCP: "MCP", event.SurfaceSSH: "SSH", event.SurfaceAutomation: "automation", event.SurfaceSystem: "core",
 }
 
 // Route returns the socket of the shim that a ticket leads to, for carriers.

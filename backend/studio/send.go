@@ -55,7 +55,7 @@ func (r *run) send(ctx context.Context, se *session, held Held, data []byte) (ep
 		return 0, err
 	}
 	if epoch == 0 {
-		return 0, r.taken()
+		return 0, r.taken(se)
 	}
 	typing, stop := context.WithTimeout(ctx, sendWait)
 	defer stop()
@@ -72,13 +72,17 @@ func hasGone(err error) bool {
 	return fault.Is(err, "shim_gone") || fault.Is(err, "not_running") || fault.Is(err, "execution_ended")
 }
 
-// taken tells who has the keyboard.
-func (r *run) taken() error {
+// taken tells who has the keyboard: it may be the asker, from elsewhere.
+func (r *run) taken(asks *session) error {
 	x, _ := r.s.execution(r.id)
-	driver := "somebody"
+	who, driver, mend := "somebody has", "somebody", "wait until it is handed back, or attach and take it"
 	if v := r.s.view(x); v.Driver != nil {
-		driver = v.Driver.ActorName + " (" + surfaceWords[v.Driver.Surface] + ")"
+		place := " (" + placeWords[v.Driver.Surface] + ")"
+		driver = v.Driver.ActorName + place
+		who = driver + " has"
+		if v.Driver.Actor == asks.actor.ID {
+			who, mend = "you"+place+" have", "hand it back there, or attach and take it"
+		}
 	}
-	return fault.New(fault.Aborted, "keyboard_taken", fmt.Sprintf("%s has the keyboard of %s", driver, x.Name.Default().Value),
-		"wait until it is handed back, or attach and take it").With("driver", driver)
+	return fault.New(fault.Aborted, "keyboard_taken", fmt.Sprintf("%s the keyboard of %s", who, x.Name.Default().Value), mend).With("driver", driver)
 }

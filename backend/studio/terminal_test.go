@@ -260,7 +260,8 @@ func TestTheKeyboardIsTakenHandedBackAndLeft(t *testing.T) {
 	if err != nil || turn.Epoch != 2 || turn.Driver.Session != web.Session {
 		t.Fatalf("taken as %+v, %v", turn, err)
 	}
-	if _, err := w.Send(background, cli, "x", []byte("ls\r")); !fault.Is(err, "keyboard_taken") || fault.Of(err).Details["driver"] != "anna (web)" {
+	if _, err := w.Send(background, cli, "x", []byte("ls\r")); !fault.Is(err, "keyboard_taken") || fault.Of(err).Details["driver"] != "anna (browser)" ||
+		fault.Of(err).Message != "you (browser) have the keyboard of x" {
 		t.Errorf("typed into somebody's turn: %v", err)
 	}
 	shim.connects(second.Ticket, true)
