@@ -13,6 +13,7 @@ import (
 	"atelier.dev/atelier/backend/fault"
 	atelierv1 "atelier.dev/atelier/backend/gen/atelier/v1"
 	"atelier.dev/atelier/backend/gen/atelier/v1/atelierv1connect"
+	"atelier.dev/atelier/backend/studio"
 )
 
 // E1 over the wire: each class, on each listener.
@@ -212,5 +213,26 @@ func TestNoCallAfterTheEnd(t *testing.T) {
 	}
 	if _, err := w.local.Get("http://core/api/"); err == nil {
 		t.Error("it answers after Close")
+	}
+}
+
+func TestWatchSendsChangesToWhoAsksForThem(t *testing.T) {
+	for _, changes := range []bool{true, false} {
+		w := newWorld(t)
+		w.studio.started = append(w.studio.started, studio.StartRequest{Argv: []string{"sh"}}, studio.StartRequest{Argv: []string{"sh"}})
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		lists, err := w.client().Watch(ctx, connect.NewRequest(&atelierv1.ListExecutionsRequest{Changes: changes}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lists.Close()
+		if !lists.Receive() || lists.Msg().GetPartial() || len(lists.Msg().GetExecutions()) != 2 {
+			t.Errorf("first came %v, %v", lists.Msg(), lists.Err())
+		}
+		if changes && (!lists.Receive() || !lists.Msg().GetPartial() || len(lists.Msg().GetExecutions()) != 1 || len(lists.Msg().GetReadFrontier()) == 0) {
+			t.Errorf("then came %v, %v", lists.Msg(), lists.Err())
+		}
+		<-w.studio.holding
 	}
 }

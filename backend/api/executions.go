@@ -46,8 +46,10 @@ func (s executions) Watch(ctx context.Context, q *connect.Request[atelierv1.List
 	if err != nil {
 		return err
 	}
-	return s.o.Studio.WatchExecutions(ctx, c, func(all []studio.Execution, read studio.Frontier) error {
-		return out.Send(s.words.executions(all, read))
+	return s.o.Studio.WatchExecutions(ctx, c, q.Msg.GetChanges(), func(l studio.Listing) error {
+		m := s.words.executions(l.Executions, l.Read)
+		m.Partial = l.Partial
+		return out.Send(m)
 	})
 }
 

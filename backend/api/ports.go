@@ -20,7 +20,7 @@ type Health interface {
 type Terminals interface {
 	Start(ctx context.Context, c studio.Caller, r studio.StartRequest) (studio.Started, error)
 	Executions(ctx context.Context, c studio.Caller) ([]studio.Execution, studio.Frontier, error)
-	WatchExecutions(ctx context.Context, c studio.Caller, each func([]studio.Execution, studio.Frontier) error) error
+	WatchExecutions(ctx context.Context, c studio.Caller, changes bool, each func(studio.Listing) error) error
 	Wait(ctx context.Context, c studio.Caller, ref string) (studio.Execution, studio.Frontier, error)
 }
 

@@ -102,11 +102,16 @@ func (m *memory) Executions(context.Context, studio.Caller) ([]studio.Execution,
 	return all, read, nil
 }
 
-// WatchExecutions sends one list and holds.
-func (m *memory) WatchExecutions(ctx context.Context, c studio.Caller, each func([]studio.Execution, studio.Frontier) error) error {
+// WatchExecutions sends one list, a partial one if changes are asked for, and holds.
+func (m *memory) WatchExecutions(ctx context.Context, c studio.Caller, changes bool, each func(studio.Listing) error) error {
 	all, read, _ := m.Executions(ctx, c)
-	if err := each(all, read); err != nil {
+	if err := each(studio.Listing{Executions: all, Read: read}); err != nil {
 		return err
+	}
+	if changes {
+		if err := each(studio.Listing{Executions: all[:1], Read: read, Partial: true}); err != nil {
+			return err
+		}
 	}
 	close(m.holding)
 	<-ctx.Done()

@@ -51,53 +51,6 @@ func (s *Studio) actorName(id event.ID) string {
 	return s.fold.Name(id)
 }
 
-// Executions lists all executions, ended ones too, in order of creation. It
-// raises only the floor.
-func (s *Studio) Executions(ctx context.Context, c Caller) ([]Execution, Frontier, error) {
-	var listed []*object.Execution
-	var all []Execution
-	read, err := s.served(ctx, c, func() {
-		listed = s.fold.Executions()
-		all = make([]Execution, 0, len(listed))
-		for _, x := range listed {
-			all = append(all, s.viewing(x))
-		}
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if !c.Session.IsZero() {
-		se, err := s.session(c.Session)
-		if err != nil {
-			return nil, nil, err
-		}
-		se.mu.Lock()
-		se.listed = listed
-		se.mu.Unlock()
-	}
-	return all, read, nil
-}
-
-// WatchExecutions calls each now and after every change, until ctx ends.
-func (s *Studio) WatchExecutions(ctx context.Context, c Caller, each func([]Execution, Frontier) error) error {
-	for {
-		news := s.newsNow()
-		all, read, err := s.Executions(ctx, c)
-		if err != nil {
-			return err
-		}
-		if err := each(all, read); err != nil {
-			return err
-		}
-		if err := s.await(ctx, news); err != nil {
-			return err
-		}
-		if err := s.pause(ctx, watchEvery); err != nil {
-			return err
-		}
-	}
-}
-
 // await waits for a channel to be closed.
 func (s *Studio) await(ctx context.Context, closed <-chan struct{}) error {
 	select {

@@ -57,6 +57,14 @@ type Execution struct {
 	Reason        string // why it is suspended or lost
 }
 
+// Listing is a list of executions.
+type Listing struct {
+	Executions []Execution
+	// Partial says that the rest is as it was in the lists before this one.
+	Partial bool
+	Read    Frontier
+}
+
 // Over reports whether the program has ended, or its end was never seen.
 func (e Execution) Over() bool { return e.State == "exited" || e.State == "lost" }
 

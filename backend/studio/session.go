@@ -24,9 +24,10 @@ type session struct {
 	// deps are what the next write follows: the last write, and what was opened
 	// or named since. They become parents; a floor never does.
 	deps []event.ID
-	// listed is the last list that was returned, returned the versions of objects
-	// that were answered alone: a command that names an object is based on them.
-	listed   []*object.Execution
+	// listed are the versions of executions that were last returned in a list,
+	// returned those of objects that were answered alone: a command that names an
+	// object is based on them.
+	listed   map[event.ID][]event.ID
 	returned map[event.ID][]event.ID
 }
 
@@ -304,13 +305,7 @@ func addMissing(to, ids []event.ID) []event.ID {
 func (se *session) basis(id event.ID) []event.ID {
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	version := slices.Clone(se.returned[id])
-	for _, x := range se.listed {
-		if x.ID == id {
-			version = append(version, x.Frontier...)
-		}
-	}
-	return version
+	return slices.Concat(se.returned[id], se.listed[id])
 }
 
 // write appends an event of a session: its parents are the newest of what the

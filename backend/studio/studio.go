@@ -38,6 +38,7 @@ type Studio struct {
 	floor    Frontier
 	runs     map[event.ID]*run
 	requests map[event.ID]*request
+	watchers map[*watcher]struct{}
 	keys     map[[keySize]byte]event.ID // a client's key to the request it stood for
 }
 
@@ -65,7 +66,7 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 		human:  event.Actor{ID: event.Derived(genesis, "human"), Kind: event.Human},
 		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
 		fold:   object.New(p.Log), news: make(chan struct{}), sessions: map[event.ID]*session{},
-		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, keys: map[[keySize]byte]event.ID{}}
+		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, watchers: map[*watcher]struct{}{}, keys: map[[keySize]byte]event.ID{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, s.catchUp()
 }
@@ -123,6 +124,7 @@ func (s *Studio) catchUp() error {
 		}
 		s.remember(e)
 		s.applied, s.heads = arrival+1, s.heads.with(e)
+		s.touch(e)
 		return nil
 	})
 	s.changed()

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { anEvent, aTerminal } from "../domain/fixtures.testing";
 import type { Studio } from "../domain/studio";
-import type { Fault } from "../domain/types";
+import type { Fault, Terminal } from "../domain/types";
 import { Store } from "../store/store";
 import { Failure } from "../wire/faults";
 import { startSync } from "./sync";
@@ -10,7 +10,7 @@ const fault = (code: string, reason = ""): Fault => ({ code, reason, message: co
 const never = () => new Promise<never>(() => {});
 
 /** A core whose streams fail with each fault in turn and then stay open. */
-function core(faults: Fault[]) {
+function core(faults: Fault[], changes: Terminal[][] = []) {
 	const status = {
 		workspaceName: "Home",
 		deviceName: "",
@@ -26,7 +26,8 @@ function core(faults: Fault[]) {
 		async *watchTerminals() {
 			const failure = faults[asked.watch++];
 			if (failure) throw new Failure(failure);
-			yield [aTerminal()];
+			yield { terminals: [aTerminal()], partial: false };
+			for (const terminals of changes) yield { terminals, partial: true };
 			await never();
 		},
 		async *watchEvents() {
@@ -74,5 +75,26 @@ test("a session that the core forgot is opened anew", async () => {
 	await vi.advanceTimersByTimeAsync(5_000);
 	expect(forget).toHaveBeenCalledTimes(1);
 	expect(store.get().connection.phase).toBe("online");
+	sync.stop();
+});
+
+test("what changed is put into the list, and the rest stays", async () => {
+	const store = new Store();
+	const changed = [aTerminal({ id: "b", name: "new" })];
+	const { studio } = core([], [changed, [aTerminal({ id: "b", name: "renamed" })]]);
+	const sync = startSync(store, studio, () => {});
+	await vi.advanceTimersByTimeAsync(0);
+	const names = [...store.get().terminals.values()].map((t) => t.name);
+	expect(names).toEqual([aTerminal().name, "renamed"]);
+	sync.stop();
+});
+
+test("a list that is whole again after a break forgets what is not in it", async () => {
+	const store = new Store();
+	store.listTerminals([aTerminal({ id: "gone" })]);
+	const { studio } = core([fault("unavailable")]);
+	const sync = startSync(store, studio, () => {});
+	await vi.advanceTimersByTimeAsync(5_000);
+	expect([...store.get().terminals.keys()]).toEqual([aTerminal().id]);
 	sync.stop();
 });

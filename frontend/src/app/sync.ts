@@ -69,7 +69,8 @@ export function startSync(store: Store, studio: Studio, forget: () => void): Syn
 	void follow(async (began) => {
 		for await (const list of studio.watchTerminals(signal)) {
 			began();
-			store.listTerminals(list);
+			if (list.partial) store.changeTerminals(list.terminals);
+			else store.listTerminals(list.terminals);
 			if (store.get().connection.phase !== "online") void readStatus();
 			store.setConnection("online", Date.now());
 		}

@@ -32,10 +32,17 @@ export interface StartOptions {
 	rows: number;
 }
 
+/** Terminals as the core tells them: all, or those that changed. */
+export interface TerminalList {
+	terminals: Terminal[];
+	/** The rest is as it was told before. */
+	partial: boolean;
+}
+
 export interface Studio {
 	status(signal?: AbortSignal): Promise<CoreStatus>;
-	/** The whole list now, and again after each change. */
-	watchTerminals(signal: AbortSignal): AsyncIterable<Terminal[]>;
+	/** The whole list now, and after each change what changed. */
+	watchTerminals(signal: AbortSignal): AsyncIterable<TerminalList>;
 	/** The newest events, parents first, and then each new one. */
 	watchEvents(newest: number, signal: AbortSignal): AsyncIterable<EventRecord[]>;
 	start(options: StartOptions): Promise<{ id: string; name: string }>;

@@ -36,7 +36,19 @@ test("seeded: the store answers as a second, dumb one", () => {
 		for (let step = 0; step < 40; step++) {
 			const before = calls;
 			const state = store.get();
-			if (next(2) === 0) {
+			const kind = next(3);
+			if (kind === 0) {
+				const changed = Array.from({ length: next(3) }, (_, i) =>
+					aTerminal({
+						id: `t${next(6)}-${i}`,
+						state: next(2) === 0 ? "exited" : "running",
+						createdAt: next(50),
+					}),
+				);
+				const others = oracle.list.filter((t) => !changed.some((c) => c.id === t.id));
+				oracle.list = [...others, ...changed];
+				store.changeTerminals(changed);
+			} else if (kind === 1) {
 				oracle.list = Array.from({ length: next(6) }, (_, i) =>
 					aTerminal({
 						id: `t${(i + next(3)) % 6}-${i}`,
@@ -60,7 +72,7 @@ test("seeded: the store answers as a second, dumb one", () => {
 			expect(selectHistory(store.get()).map((e) => e.id)).toEqual(oracle.history(false));
 		}
 	}
-});
+}, 60_000);
 
 test("an unchanged record keeps its identity, an unchanged list tells nobody", () => {
 	const store = new Store();

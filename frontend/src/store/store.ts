@@ -66,6 +66,15 @@ export class Store {
 		if (!same) this.set({ terminals: next, listed: true });
 	}
 
+	/** Terminals that changed or are new; the others are as they were. */
+	changeTerminals(changed: readonly Terminal[]): void {
+		const different = changed.filter((t) => !equal(this.now.terminals.get(t.id), t));
+		if (different.length === 0) return;
+		const terminals = new Map(this.now.terminals);
+		for (const t of different) terminals.set(t.id, t);
+		this.set({ terminals });
+	}
+
 	/** More events, parents first. One that is known already changes nothing. */
 	addEvents(list: readonly EventRecord[], newest: number): void {
 		const events = new Map(this.now.events);

@@ -8,25 +8,30 @@ import { FaultSchema } from "./gen/atelier/v1/words_pb";
 import { placeOf } from "./place";
 import { SESSION_HEADER, Session } from "./session";
 
-test("terminals arrive as the page's own nouns", async () => {
+test("terminals arrive as the page's own nouns, after the first list only what changed", async () => {
+	let changes = false;
 	const transport = createRouterTransport((router) => {
 		router.service(ExecutionService, {
-			async *watch() {
+			async *watch(request) {
+				changes = request.changes;
 				yield { executions: [{ executionId: "x", name: "bash-api", state: "running", exitStatus: 0 }] };
-				yield { executions: [{ executionId: "x", name: "bash-api", state: "hovering" }] };
-				yield { executions: [{ argv: ["echo", "long"], argvCut: true }, { argv: ["echo", "…"] }] };
+				yield { executions: [{ executionId: "x", name: "bash-api", state: "hovering" }], partial: true };
 			},
 		});
 	});
 	const lists = [];
 	for await (const list of new CoreClient(transport).watchTerminals(new AbortController().signal))
 		lists.push(list);
-	expect(lists[0]?.[0]).toMatchObject({ id: "x", name: "bash-api", state: "running", exitStatus: 0 });
-	expect(lists[1]?.[0]).toMatchObject({ state: "lost", reason: 'state "hovering" is newer than this page' });
-	expect(lists[2]?.map((t) => t.argv)).toEqual([
-		["echo", "long…"],
-		["echo", "…"],
-	]);
+	expect(changes).toBe(true);
+	expect(lists.map((l) => l.partial)).toEqual([false, true]);
+	expect(lists[0]?.terminals[0]).toMatchObject({
+		id: "x",
+		name: "bash-api",
+		state: "running",
+		exitStatus: 0,
+	});
+	const reason = 'state "hovering" is newer than this page';
+	expect(lists[1]?.terminals[0]).toMatchObject({ state: "lost", reason });
 });
 
 test("the core's own words reach the person", async () => {

@@ -1,8 +1,8 @@
 // The Studio over Connect: one transport, three services, plain types out.
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
-import type { Attachment, StartOptions, Studio, TranscriptPiece } from "../domain/studio";
-import type { CoreStatus, EventRecord, Terminal } from "../domain/types";
+import type { Attachment, StartOptions, Studio, TerminalList, TranscriptPiece } from "../domain/studio";
+import type { CoreStatus, EventRecord } from "../domain/types";
 import { event, terminal } from "./decode";
 import { Failure, faultOf } from "./faults";
 import { CoreService } from "./gen/atelier/v1/core_pb";
@@ -52,8 +52,9 @@ export class CoreClient implements Studio {
 		};
 	}
 
-	watchTerminals(signal: AbortSignal): AsyncIterable<Terminal[]> {
-		return streamOrFault(this.executions.watch({}, { signal }), (list) => list.executions.map(terminal));
+	watchTerminals(signal: AbortSignal): AsyncIterable<TerminalList> {
+		const stream = this.executions.watch({ changes: true }, { signal });
+		return streamOrFault(stream, (l) => ({ terminals: l.executions.map(terminal), partial: l.partial }));
 	}
 
 	watchEvents(newest: number, signal: AbortSignal): AsyncIterable<EventRecord[]> {

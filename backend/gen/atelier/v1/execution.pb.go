@@ -505,7 +505,9 @@ func (x *StartResponse) GetAck() *Ack {
 }
 
 type ListExecutionsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For Watch: partial lists after the first. Who does not ask gets whole ones.
+	Changes       bool `protobuf:"varint,1,opt,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -540,10 +542,20 @@ func (*ListExecutionsRequest) Descriptor() ([]byte, []int) {
 	return file_atelier_v1_execution_proto_rawDescGZIP(), []int{4}
 }
 
+func (x *ListExecutionsRequest) GetChanges() bool {
+	if x != nil {
+		return x.Changes
+	}
+	return false
+}
+
 type ListExecutionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Executions    []*Execution           `protobuf:"bytes,1,rep,name=executions,proto3" json:"executions,omitempty"`
-	ReadFrontier  []*Head                `protobuf:"bytes,2,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Executions   []*Execution           `protobuf:"bytes,1,rep,name=executions,proto3" json:"executions,omitempty"`
+	ReadFrontier []*Head                `protobuf:"bytes,2,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
+	// Set by Watch when these are only the executions that changed since the
+	// message before: the rest is as it was. An older core sends whole lists.
+	Partial       bool `protobuf:"varint,3,opt,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -590,6 +602,13 @@ func (x *ListExecutionsResponse) GetReadFrontier() []*Head {
 		return x.ReadFrontier
 	}
 	return nil
+}
+
+func (x *ListExecutionsResponse) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
 }
 
 type AttachRequest struct {
@@ -1715,13 +1734,15 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\rStartResponse\x12!\n" +
 	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
-	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"\x17\n" +
-	"\x15ListExecutionsRequest\"\x86\x01\n" +
+	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"1\n" +
+	"\x15ListExecutionsRequest\x12\x18\n" +
+	"\achanges\x18\x01 \x01(\bR\achanges\"\xa0\x01\n" +
 	"\x16ListExecutionsResponse\x125\n" +
 	"\n" +
 	"executions\x18\x01 \x03(\v2\x15.atelier.v1.ExecutionR\n" +
 	"executions\x125\n" +
-	"\rread_frontier\x18\x02 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"k\n" +
+	"\rread_frontier\x18\x02 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\x12\x18\n" +
+	"\apartial\x18\x03 \x01(\bR\apartial\"k\n" +
 	"\rAttachRequest\x12\x1c\n" +
 	"\texecution\x18\x01 \x01(\tR\texecution\x12\x18\n" +
 	"\aobserve\x18\x02 \x01(\bR\aobserve\x12\"\n" +

@@ -66,7 +66,8 @@ type ExecutionServiceClient interface {
 	Start(context.Context, *connect.Request[v1.StartRequest]) (*connect.Response[v1.StartResponse], error)
 	// List lists all executions, ended ones too. It raises only the floor.
 	List(context.Context, *connect.Request[v1.ListExecutionsRequest]) (*connect.Response[v1.ListExecutionsResponse], error)
-	// Watch sends the list now and again after each change.
+	// Watch sends the list now and again after each change; with changes, after the
+	// first list only what changed.
 	Watch(context.Context, *connect.Request[v1.ListExecutionsRequest]) (*connect.ServerStreamForClient[v1.ListExecutionsResponse], error)
 	// Attach admits the caller's session as operator and tells where the attach
 	// protocol is spoken. It records execution.attached.
@@ -249,7 +250,8 @@ type ExecutionServiceHandler interface {
 	Start(context.Context, *connect.Request[v1.StartRequest]) (*connect.Response[v1.StartResponse], error)
 	// List lists all executions, ended ones too. It raises only the floor.
 	List(context.Context, *connect.Request[v1.ListExecutionsRequest]) (*connect.Response[v1.ListExecutionsResponse], error)
-	// Watch sends the list now and again after each change.
+	// Watch sends the list now and again after each change; with changes, after the
+	// first list only what changed.
 	Watch(context.Context, *connect.Request[v1.ListExecutionsRequest], *connect.ServerStream[v1.ListExecutionsResponse]) error
 	// Attach admits the caller's session as operator and tells where the attach
 	// protocol is spoken. It records execution.attached.
