@@ -324,11 +324,11 @@ func TestOutputThatCannotBeRecordedIsTriedOnceInAWhile(t *testing.T) {
 		t.Errorf("hashed %d times instead of %d", w.faults.tries("root"), most)
 	}
 	w.faults.fail("read only", always)
-	before, told := w.faults.tries("read only"), 0
+	before := w.faults.tries("read only")
 	w.until("tried again", func() bool { return w.faults.tries("read only") > before })
-	told = w.faults.tries("root")
+	hashed := w.faults.tries("root")
 	w.until("and again", func() bool { return w.faults.tries("read only") > before+2 })
-	if n := w.faults.tries("root") - told; n > 0 {
+	if n := w.faults.tries("root") - hashed; n > 0 {
 		t.Errorf("hashed %d times for a log that is read only", n)
 	}
 	w.faults.fail("read only", 0)
