@@ -33,7 +33,7 @@ func TestDocumentsAreWhatScriptsRelyOn(t *testing.T) {
 	}{
 		"numbers of 64 bits are numbers": {&atelierv1.Head{Chain: "c", Seq: math.MaxUint64, EventId: "e"},
 			`{"chain":"c","seq":18446744073709551615,"event_id":"e"}`},
-		"an empty list is there": {&atelierv1.ListExecutionsResponse{}, `{"executions":[],"read_frontier":[]}`},
+		"an empty list is there": {&atelierv1.ListExecutionsResponse{}, `{"executions":[],"read_frontier":[],"partial":false}`},
 		"a write says its acknowledgement itself": {
 			&atelierv1.StartResponse{ExecutionId: "x", Name: "n", Ack: &atelierv1.Ack{AckEventId: "e"}},
 			`{"execution_id":"x","name":"n","ack_event_id":"e","ack_frontier":[]}`},
