@@ -262,5 +262,6 @@ func (s *Studio) runOf(id event.ID) (*run, error) {
 	if r := s.runs[id]; r != nil {
 		return r, nil
 	}
-	return nil, ended()
+	x, _ := s.fold.Execution(id)
+	return nil, ended(x)
 }

@@ -75,7 +75,7 @@ func (r *run) became(ctx context.Context, wanted *resizing) (event.ID, error) {
 	case id := <-wanted.event:
 		return id, nil
 	case <-r.over:
-		return event.ID{}, ended()
+		return event.ID{}, r.ended()
 	case <-ctx.Done():
 		return event.ID{}, unseen()
 	}
@@ -103,7 +103,7 @@ func (r *run) caughtUp(ctx context.Context) error {
 	case r.catching <- taken:
 		<-taken
 	case <-r.over:
-		return ended()
+		return r.ended()
 	case <-ctx.Done():
 		return unseen()
 	}

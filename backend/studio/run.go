@@ -3,12 +3,15 @@ package studio
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/object"
 )
 
 // run is an execution that has not ended: the link to its shim, and the one
@@ -99,7 +102,7 @@ func (r *run) reachAnew(ctx context.Context, failed Held) (Held, error) {
 		}
 		select {
 		case <-r.over:
-			return nil, ended()
+			return nil, r.ended()
 		default:
 		}
 		if err := r.s.await(ctx, news); err != nil {
@@ -108,8 +111,29 @@ func (r *run) reachAnew(ctx context.Context, failed Held) (Held, error) {
 	}
 }
 
-func ended() error {
-	return fault.New(fault.FailedPrecondition, "execution_ended", "the program has ended", "read what it wrote with `atelier transcript`")
+// ended is execution_ended of this execution.
+func (r *run) ended() error {
+	x, _ := r.s.execution(r.id)
+	return ended(x)
+}
+
+func ended(x *object.Execution) error {
+	name := "the program"
+	if x != nil {
+		name = x.Name.Default().Value
+	}
+	return fault.New(fault.FailedPrecondition, "execution_ended", name+" has ended", "read what it wrote with `atelier transcript "+shellWord(name)+"`")
+}
+
+// shellWord is a name as a shell takes it.
+func shellWord(name string) string {
+	special := func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._-", c)
+	}
+	if strings.ContainsFunc(name, special) {
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return name
 }
 
 // within runs work in the recording goroutine, between what it hears. It alone
@@ -119,7 +143,7 @@ func (r *run) within(ctx context.Context, work func(context.Context) error) erro
 	select {
 	case r.ask <- func(ctx context.Context) { done <- work(ctx) }:
 	case <-r.over:
-		return ended()
+		return r.ended()
 	case <-ctx.Done():
 		return fault.Wrap(ctx.Err(), fault.Canceled, "canceled", "the call was given up", "send it again")
 	case <-r.s.ctx.Done():
