@@ -126,6 +126,9 @@ func (a *attachment) ended(ctx context.Context, s *studio) error {
 	if err != nil {
 		return err
 	}
+	if e.ExitStatus != nil {
+		a.tellEnd(*e.ExitStatus)
+	}
 	if err := e.ending(); err != nil {
 		return err
 	}

@@ -42,15 +42,18 @@ func TestAPersonDetachesAndComesBack(t *testing.T) {
 	w.shell(t, "desk")
 	p := w.sit(t, "atelier", "attach", "desk")
 	before := p.settings()
-	p.sees(`ready\r\n% `)
+	p.sees(`ready\r\n% \r\natelier: you have the keyboard of desk; Ctrl-\\ d leaves it running\r\n`)
 	p.types("echo $((40+2))\r")
-	p.sees(`\n42\r\n`)
+	p.sees(`\n42\r\n% `)
 	p.types("\x1c")
 	p.types("d")
 	if status := p.status(); status != 0 {
 		t.Errorf("detaching exits with %d", status)
 	}
-	p.sees(`detached from desk; it goes on running`)
+	p.sees(`\r\ndetached from desk; it goes on running\r\n$`)
+	if told := strings.Count(p.screen(), "leaves"); told != 1 {
+		t.Errorf("how to leave is told %d times", told)
+	}
 	if p.settings() != before {
 		t.Error("the terminal's modes are not what they were")
 	}
@@ -62,7 +65,7 @@ func TestAPersonDetachesAndComesBack(t *testing.T) {
 	}
 	again.sees(`desk has ended \(exit status 5\)`)
 	over := w.sit(t, "atelier", "attach", "desk")
-	over.sees(`exit 5`)
+	over.sees(`exit 5(?s:.*)\natelier: desk has ended \(exit status 5\)\r`)
 	if status := over.status(); status != 5 {
 		t.Errorf("of an ended one it exits with %d, want 5", status)
 	}
@@ -110,7 +113,7 @@ func TestWhoWatchesTypesNothing(t *testing.T) {
 	driver.types("echo on''e\r")
 	driver.sees("\none\r\n")
 	watcher := w.sit(t, "atelier", "attach", "desk", "--observe")
-	watcher.sees(`you are watching; .+ has the keyboard; Ctrl-\\ t takes it`)
+	watcher.sees(`you are watching; .+ has the keyboard; Ctrl-\\ t takes it, Ctrl-\\ d leaves`)
 	watcher.types("echo wro''ng\r")
 	second := w.sit(t, "atelier", "attach", "desk")
 	second.sees(`you are watching; .+ has the keyboard`)

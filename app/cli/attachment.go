@@ -71,6 +71,7 @@ type attachment struct {
 	driver     string
 	cols, rows uint16
 	told       bool // who has the keyboard was said
+	toldLeave  bool // how to leave was said
 	inputOver  bool
 	lastByte   byte
 	since      time.Time // the connection is broken since then; zero while it holds
@@ -147,7 +148,11 @@ func (a *attachment) part(ctx context.Context, err error) error {
 	if !errors.As(err, &how) {
 		return err
 	}
-	fmt.Fprintln(a.p.stderr, "detached from "+visible(a.name)+"; it goes on running")
+	text := "detached from " + visible(a.name) + "; it goes on running"
+	if isTerminal(a.p.stderr) && (a.tty || !a.exact) {
+		text = "\r\n" + text // the cursor stands where the program left it
+	}
+	fmt.Fprintln(a.p.stderr, text)
 	if how.signal != 0 {
 		return signalStatus(how.signal)
 	}

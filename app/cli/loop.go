@@ -144,7 +144,28 @@ func (a *attachment) tellDriver() {
 	if a.driver != "" {
 		who = a.driver
 	}
-	a.notice("you are watching; " + who + " has the keyboard" + a.offer())
+	text := "you are watching; " + who + " has the keyboard" + a.offer()
+	if !a.toldLeave {
+		a.toldLeave = true
+		text += ", " + a.prefixName + " d leaves"
+	}
+	a.notice(text)
+}
+
+// tellLeave says once how to leave to a person who has the keyboard of what was
+// there before: whoever started it sees its first screen as it is.
+func (a *attachment) tellLeave() {
+	if a.tty && a.drives && !a.fresh && !a.p.json && !a.toldLeave && isTerminal(a.p.stderr) {
+		a.toldLeave = true
+		a.notice("you have the keyboard of " + a.name + "; " + a.prefixName + " d leaves it running")
+	}
+}
+
+// tellEnd says that the program has ended to a person who was there before.
+func (a *attachment) tellEnd(status int) {
+	if !a.fresh && isTerminal(a.p.stderr) {
+		a.notice(fmt.Sprintf("%s has ended (exit status %d)", a.name, status))
+	}
 }
 
 func (a *attachment) flush() {
@@ -192,6 +213,7 @@ func (a *attachment) hear(ctx context.Context, what any) error {
 	case attach.Frame:
 		return a.hearFrame(ctx, f)
 	case shown:
+		a.tellLeave()
 		a.fit(f.alternate || a.from > 0)
 		a.tellDriver()
 	case inputDone:
@@ -329,9 +351,7 @@ func (a *attachment) over(ctx context.Context, e attach.Exit) error {
 	if e.Signal != 0 {
 		status = exitSignal + int(e.Signal)
 	}
-	if !a.fresh && isTerminal(a.p.stderr) {
-		a.notice(fmt.Sprintf("%s has ended (exit status %d)", a.name, status))
-	}
+	a.tellEnd(status)
 	if status == 0 {
 		return errOver
 	}
