@@ -41,13 +41,15 @@ func (r *AuditReport) find(code, where, what string) {
 }
 
 // audit is one pass over the store up to a durable point. Of what it has read
-// it holds the events of one seal.
+// it holds one run and the ids under one seal.
 type audit struct {
 	log      *Log
 	to       point
 	report   AuditReport
 	progress func(done, of uint64)
 	at       uint64   // the next arrival to read
+	first    uint64   // of the run that holds it
+	run      []byte   // what is unread of that run
 	prev     event.ID // the newest own event that was read
 	lost     bool     // the one before at could not be read
 	sealed   sealed
@@ -81,6 +83,7 @@ func (a *audit) pass(ctx context.Context) error {
 	if err := a.events(ctx, a.to.Events, func(event.ID) {}); err != nil {
 		return err
 	}
+	a.behind()
 	if !a.lost && a.prev != a.to.Own {
 		a.report.find("head", "chain", "the newest event is not the one that the anchor names")
 	}
@@ -113,7 +116,7 @@ func (a *audit) events(ctx context.Context, to uint64, fn func(event.ID)) error 
 
 func (a *audit) event(n uint64) (event.ID, error) {
 	where := fmt.Sprintf("event %d", n)
-	e, err := a.log.eventAt(n)
+	e, err := a.read(n)
 	if fault.Is(err, "log_closed") {
 		return e.ID, err
 	}
@@ -131,6 +134,35 @@ func (a *audit) event(n uint64) (event.ID, error) {
 	}
 	a.lost = false
 	return e.ID, nil
+}
+
+// read reads one event, and a run only once for all its events.
+func (a *audit) read(n uint64) (e event.Event, err error) {
+	first, err := a.log.firstOf(n)
+	if err != nil {
+		return e, err
+	}
+	if first != a.first || len(a.run) == 0 {
+		a.behind()
+		run, err := a.log.get(number('a', first))
+		if err != nil {
+			return e, err
+		}
+		_, a.run = dropBefore(n, first, run)
+		a.first = first
+	}
+	record, rest, _ := cutRecord(a.run) // a cut one is no record to readRecord
+	a.run = rest
+	return e, readRecord(&e, n, record)
+}
+
+// behind tells what a run holds more than its events: the next start would take
+// it for an event.
+func (a *audit) behind() {
+	if len(a.run) > 0 {
+		a.report.find("event", fmt.Sprintf("event %d", a.first), "its run holds more than its events")
+		a.run = nil
+	}
 }
 
 func (a *audit) chain(where string, n uint64, e event.Event) {

@@ -173,6 +173,16 @@ func (l *openLog) change(t *testing.T, arrival uint64, change func(h *event.Head
 	l.harm(t, number('a', arrival), record)
 }
 
+// double puts an event twice into its run.
+func (l *openLog) double(t *testing.T, arrival uint64) {
+	t.Helper()
+	record, err := l.recordAt(arrival)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.harm(t, number('a', arrival), append(record, record...))
+}
+
 // TestHarmToAnOpenLogIsNamed: arrivals 1 to 3 are under seals 0 and 1, 4 and 5
 // under none.
 func TestHarmToAnOpenLogIsNamed(t *testing.T) {
@@ -183,6 +193,8 @@ func TestHarmToAnOpenLogIsNamed(t *testing.T) {
 		"the control":             {func(*openLog) {}, ""},
 		"an unreadable event":     {func(l *openLog) { l.harm(t, number('a', 2), []byte("torn")) }, "event"},
 		"the newest unreadable":   {func(l *openLog) { l.harm(t, number('a', 5), []byte("torn")) }, "event"},
+		"more in a run":           {func(l *openLog) { l.double(t, 2) }, "event"},
+		"more in the last run":    {func(l *openLog) { l.double(t, 5) }, "event"},
 		"another genesis":         {func(l *openLog) { l.change(t, 0, func(h *event.Header) { h.WallTime++ }) }, "genesis"},
 		"another seq":             {func(l *openLog) { l.change(t, 5, func(h *event.Header) { h.Seq++ }) }, "head seq"},
 		"another replica":         {func(l *openLog) { l.change(t, 5, func(h *event.Header) { h.Replica = "r" }) }, "head seq"},
@@ -343,4 +355,24 @@ func heldBy(t *testing.T, l *Log) (held uint64) {
 		t.Fatal(err)
 	}
 	return held
+}
+
+// A run is read once, whatever it holds. Where each event has a seal of its own,
+// what costs is their signatures.
+func BenchmarkAudit(b *testing.B) {
+	for _, each := range []int{1, 500} {
+		b.Run(fmt.Sprint(each, " a group"), func(b *testing.B) {
+			l := quiet(b, b.TempDir())
+			defer l.Close()
+			for range 2000 / each {
+				oneGroup(b, l, each, true)
+			}
+			for b.Loop() {
+				if r, err := l.Audit(context.Background(), nil); err != nil || r.Events != 2001 {
+					b.Fatal(r, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2001, "ns/event")
+		})
+	}
 }

@@ -381,7 +381,7 @@ func TestStoreAheadOfItsAnchorByOneGroupIsKept(t *testing.T) {
 }
 
 // oneGroup appends n events, and a seal if asked, in exactly one group.
-func oneGroup(t *testing.T, l *Log, n int, seal bool) {
+func oneGroup(t testing.TB, l *Log, n int, seal bool) {
 	t.Helper()
 	l.queue.mu.Lock()
 	l.queue.led = true // by this test
