@@ -345,3 +345,14 @@ func TestATerminalIsNotShownInItself(t *testing.T) {
 	w.run(t, "send", "outer", "\x1cd")
 	w.eventually(t, "\ndetached from other", "transcript", "outer")
 }
+
+// A person reads how long ago something was; what is kept in a file has its date.
+func TestALogOnATerminalSaysHowLongAgo(t *testing.T) {
+	w := newWorld(t)
+	w.run(t, "run", "--name", "one", "--", "true")
+	p := w.sit(t, "atelier", "log")
+	p.sees(`(just now|\d+ seconds ago) +.* started one\r\n`)
+	if status := p.status(); status != 0 {
+		t.Errorf("it exits with %d", status)
+	}
+}

@@ -25,7 +25,7 @@ func (p *program) coreCommand() *cobra.Command {
 			"it, and programs run on without it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage(cmd, "atelier core needs one of start, stop, status, logs")
+				return usage(cmd, "core needs one of start, stop, status, logs")
 			}
 			return unknown(cmd, args)
 		},

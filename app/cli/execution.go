@@ -85,10 +85,23 @@ func among(all []execution, ref string) (execution, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return execution{}, fault.New(fault.NotFound, "execution_unknown", fmt.Sprintf("there is no terminal %q", ref), "see `atelier ps`")
+		return execution{}, noTerminal(all, ref)
 	}
 	return execution{}, fault.New(fault.InvalidArgument, "execution_ambiguous", fmt.Sprintf("%q is the beginning of %d ids", ref, len(found)),
 		"give more of the id, or the name")
+}
+
+// noTerminal names the terminal that does not exist, and one that is like it.
+func noTerminal(all []execution, ref string) error {
+	names := make([]string, len(all))
+	for n, e := range all {
+		names[n] = e.Name
+	}
+	what := fmt.Sprintf("there is no terminal %q", ref)
+	if like := nearest(ref, names); like != "" {
+		what += ", did you mean " + like + "?"
+	}
+	return fault.New(fault.NotFound, "execution_unknown", what, "see `atelier ps`")
 }
 
 // await returns the terminal when it has ended and its end is on disk.

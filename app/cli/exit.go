@@ -115,10 +115,10 @@ func wants(names ...string) cobra.PositionalArgs {
 	}
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least {
-			return usage(cmd, cmd.CommandPath()+" needs "+strings.Join(names, " ")+": "+names[len(args)]+" is missing")
+			return missing(cmd, names, len(args))
 		}
 		if most >= 0 && len(args) > most {
-			return usage(cmd, fmt.Sprintf("%s does not understand %q", cmd.CommandPath(), args[most]))
+			return usage(cmd, fmt.Sprintf("%s does not understand %q", verb(cmd), args[most]))
 		}
 		return nil
 	}

@@ -25,8 +25,9 @@ func (p *program) logCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log",
 		Short: "Tell what happened, one line an event",
-		Long: "Tells the events of this home in plain words, never one before what it rests on. With --json each\n" +
-			"line is one event and the last one the frontier that was read.",
+		Long: "Tells the events of this home in plain words, never one before what it rests on; when, on a terminal,\n" +
+			"as long ago as it is, and else by date and hour. With --json each line is one event and the last one\n" +
+			"the frontier that was read.",
 		Example: "atelier log -n 10\natelier log --object build --follow",
 		Args:    wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -101,7 +102,11 @@ func (p *program) events(m proto.Message, d document, clock bool) error {
 		return err
 	}
 	for _, e := range page.Events {
-		if _, err := fmt.Fprintf(p.stdout, "%-15s  %s\n", when(e.WallTime, clock), visible(e.words())); err != nil {
+		when := when(e.WallTime, clock)
+		if !isTerminal(p.stdout) { // it is kept, and read at another time
+			when = e.WallTime.Local().Format(time.DateTime)
+		}
+		if _, err := fmt.Fprintf(p.stdout, "%-15s  %s\n", when, visible(e.words())); err != nil {
 			return err
 		}
 	}

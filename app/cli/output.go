@@ -108,7 +108,7 @@ func size(n uint64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)
 	}
-	units, value := "kMGTPE", float64(n)/1000
+	units, value := "KMGTPE", float64(n)/1000
 	at := 0
 	for value >= 999.95 {
 		value /= 1000

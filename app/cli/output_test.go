@@ -38,7 +38,7 @@ func TestACommandLineCanBeTypedAgain(t *testing.T) {
 }
 
 func TestSizesAndTimesForPeople(t *testing.T) {
-	for n, want := range map[uint64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_949: "999.9 kB", 999_951: "1.0 MB", 1 << 40: "1.1 TB", 1<<64 - 1: "18.4 EB"} {
+	for n, want := range map[uint64]string{0: "0 B", 999: "999 B", 1000: "1.0 KB", 999_949: "999.9 KB", 999_951: "1.0 MB", 1 << 40: "1.1 TB", 1<<64 - 1: "18.4 EB"} {
 		if got := size(n); got != want {
 			t.Errorf("%d is said as %s, want %s", n, got, want)
 		}

@@ -24,6 +24,7 @@ type program struct {
 func run(args []string, stdin, stdout, stderr *os.File) int {
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := p.root()
+	args = signalWords(args)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
 	if err == nil {
@@ -49,28 +50,6 @@ func wantsJSON(args []string) bool {
 	return slices.Contains(args, "--json")
 }
 
-// unknown names the command that does not exist, and those that are like it.
-func unknown(cmd *cobra.Command, args []string) error {
-	word := ""
-	for _, known := range args {
-		if !strings.HasPrefix(known, "-") && !isValue(args, known) {
-			word = known
-			break
-		}
-	}
-	what := "there is no command " + cmd.CommandPath() + " " + word
-	if like := cmd.SuggestionsFor(word); len(like) > 0 {
-		what += ", did you mean " + strings.Join(like, " or ") + "?"
-	}
-	return usage(cmd, what)
-}
-
-// isValue tells whether word is what --home or --session names.
-func isValue(args []string, word string) bool {
-	at := slices.Index(args, word)
-	return at > 0 && (args[at-1] == "--home" || args[at-1] == "--session")
-}
-
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "atelier",
@@ -94,7 +73,7 @@ func (p *program) root() *cobra.Command {
 	root.DisableSuggestions = true // unknown makes them, in our own form
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err.Error()) })
+	root.SetFlagErrorFunc(flagMistake)
 	flags := root.PersistentFlags()
 	flags.StringVar(&p.home, "home", "", "the folder of another home (default: ATELIER_HOME, else your own)")
 	flags.StringVar(&p.session, "session", "", "the session to speak in (default: ATELIER_SESSION, else your own)")
@@ -103,6 +82,7 @@ func (p *program) root() *cobra.Command {
 		p.killCommand(), p.waitCommand(), p.resizeCommand(), p.renameCommand(),
 		p.logCommand(), p.showCommand(), p.verifyCommand(), p.doctorCommand(), p.serveCommand(), p.coreCommand(),
 		p.completionCommand(), p.pagesCommand(), p.versionCommand())
+	suggestHabits(root)
 	return root
 }
 
