@@ -346,6 +346,21 @@ func TestATerminalIsNotShownInItself(t *testing.T) {
 	w.eventually(t, "\ndetached from other", "transcript", "outer")
 }
 
+// Nor does a log feed itself that is followed in the terminal that it tells of.
+func TestALogInATerminalLeavesOutWhatThatWrites(t *testing.T) {
+	w := newWorld(t)
+	w.shell(t, "outer")
+	w.run(t, "send", "outer", "--enter", "atelier log --follow")
+	w.eventually(t, "atelier: you are in outer: its output is left out here", "transcript", "outer")
+	w.run(t, "run", "--name", "other", "--", "echo", "x")
+	w.eventually(t, "other wrote", "transcript", "outer")
+	w.eventually(t, "other ended", "transcript", "outer")
+	if text := w.run(t, "transcript", "outer"); strings.Contains(text, "outer wrote") {
+		t.Errorf("it tells of itself: %s", text)
+	}
+	w.run(t, "send", "outer", "\x03")
+}
+
 // A person reads how long ago something was; what is kept in a file has its date.
 func TestALogOnATerminalSaysHowLongAgo(t *testing.T) {
 	w := newWorld(t)

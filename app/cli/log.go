@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ type logQuestion struct {
 	follow              bool
 	newest              uint32 // with none: 0
 	none                bool   // nothing of what was written before
+	own                 string // the terminal that it is told in: not what that writes
 }
 
 func (p *program) logCommand() *cobra.Command {
@@ -52,6 +54,11 @@ func (p *program) log(ctx context.Context, asked logQuestion) error {
 		return err
 	}
 	defer s.Close()
+	if asked.follow {
+		if asked.own, err = p.ownTerminal(ctx, s); err != nil {
+			return err
+		}
+	}
 	q := askStream(s, s.Log.List)
 	q.Msg.Object, q.Msg.Actor, q.Msg.Type = asked.object, asked.actor, asked.kind
 	q.Msg.Follow, q.Msg.Limit = asked.follow, asked.newest
@@ -68,7 +75,7 @@ func (p *program) log(ctx context.Context, asked logQuestion) error {
 		if skipped {
 			return nil
 		}
-		return p.events(m, d, asked.follow)
+		return p.events(m, d, asked)
 	})
 	if err != nil && !(asked.follow && errors.Is(ctx.Err(), context.Canceled)) {
 		return err
@@ -86,23 +93,25 @@ type event struct {
 	WallTime time.Time `json:"wall_time"`
 	Summary  string    `json:"summary"`
 	Verdict  string    `json:"verdict"`
+	About    []string  `json:"affected_objects"`
 }
 
-func (p *program) events(m proto.Message, d document, clock bool) error {
-	if p.json {
-		for _, e := range d.get("events").([]any) {
-			if err := p.line(e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+func (p *program) events(m proto.Message, d document, asked logQuestion) error {
 	var page struct{ Events []event }
 	if err := decode(m, &page); err != nil {
 		return err
 	}
-	for _, e := range page.Events {
-		when := when(e.WallTime, clock)
+	for n, e := range page.Events {
+		if e.Type == "execution.output" && slices.Contains(e.About, asked.own) {
+			continue
+		}
+		if p.json {
+			if err := p.line(d.get("events").([]any)[n]); err != nil {
+				return err
+			}
+			continue
+		}
+		when := when(e.WallTime, asked.follow)
 		if !isTerminal(p.stdout) { // it is kept, and read at another time
 			when = e.WallTime.Local().Format(time.DateTime)
 		}

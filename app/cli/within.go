@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +35,24 @@ func (p *program) other(ctx context.Context, s *studio, ref string) (execution, 
 		return execution{}, err
 	}
 	return e, p.notItself(e, all)
+}
+
+// ownTerminal is the running terminal that this command shows something in, if it
+// does; it says that what that writes is left out.
+func (p *program) ownTerminal(ctx context.Context, s *studio) (id string, err error) {
+	if !isTerminal(p.stdout) {
+		return "", nil
+	}
+	all, _, err := s.list(ctx)
+	if err != nil {
+		return "", err
+	}
+	at := slices.IndexFunc(all, func(e execution) bool { return p.within(e, all) })
+	if at < 0 {
+		return "", nil
+	}
+	fmt.Fprintln(p.stderr, "atelier: you are in "+visible(all[at].Name)+": its output is left out here, each line of it would be followed by one more")
+	return all[at].ExecutionID, nil
 }
 
 // within reports whether this command runs in a terminal: one of its files leads
