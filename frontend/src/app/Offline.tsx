@@ -22,7 +22,7 @@ export function Offline({ served }: { served: boolean }) {
 			<p>Your programs go on and are recorded. This page tries again by itself.</p>
 			{served ? (
 				<>
-					<p>If it does not come back, run this where your programs are:</p>
+					<p>If it does not come back, run this where your programs are, and open the address it prints:</p>
 					<p className="command">
 						<code>{COMMAND}</code>
 						<CopyButton text={COMMAND} label="Copy command" />

@@ -6,7 +6,7 @@ import { linkOpener } from "../wire/attach/open";
 import { connectCore } from "../wire/client";
 import { faultOf } from "../wire/faults";
 import { placeOf } from "../wire/place";
-import { exchangeToken, postJSON } from "../wire/token";
+import { exchangeToken, postJSON, secretOf } from "../wire/token";
 import { App } from "./App";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { startSync } from "./sync";
@@ -41,5 +41,9 @@ async function begin(): Promise<void> {
 // What was let go of when the page was left is not taken up again piece by piece.
 window.addEventListener("pageshow", (shown) => {
 	if (shown.persisted) location.reload();
+});
+// A new link that is opened in this tab changes the fragment alone: the page begins anew with it.
+window.addEventListener("hashchange", () => {
+	if (secretOf(location)) location.reload();
 });
 void begin();

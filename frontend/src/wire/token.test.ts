@@ -24,7 +24,10 @@ test("a used secret is a failure that says what to do, and is gone from the addr
 	const replace = vi.fn();
 	const run = exchangeToken(address("#k=old"), replace, async () => ({ ok: false, status: 401 }), "/api");
 	await expect(run).rejects.toSatisfy(
-		(e: Failure) => e instanceof Failure && e.fault.mend.includes("atelier serve"),
+		(e: Failure) =>
+			e instanceof Failure &&
+			e.fault.mend.includes("atelier serve") &&
+			/used before.*core/.test(e.fault.message),
 	);
 	expect(replace).toHaveBeenCalledWith("/");
 });

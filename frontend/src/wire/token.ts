@@ -8,6 +8,11 @@ interface Address {
 	search: string;
 }
 
+/** The secret in the fragment of an address, if there is one. */
+export function secretOf(address: { hash: string }): string | null {
+	return new URLSearchParams(address.hash.replace(/^#/, "")).get("k");
+}
+
 /**
  * Exchanges the secret in the fragment, if there is one. It is removed from the
  * address in any case. Throws a Failure when the core refuses it.
@@ -18,7 +23,7 @@ export async function exchangeToken(
 	post: (url: string, body: string) => Promise<{ ok: boolean; status: number }>,
 	api: string,
 ): Promise<void> {
-	const secret = new URLSearchParams(address.hash.replace(/^#/, "")).get("k");
+	const secret = secretOf(address);
 	if (!secret) return;
 	replace(address.pathname + address.search);
 	const answer = await post(`${api}/token`, JSON.stringify({ token: secret }));
@@ -26,7 +31,7 @@ export async function exchangeToken(
 	throw new Failure({
 		code: "unauthenticated",
 		reason: "link_used",
-		message: "This link was used before or is older than ten minutes",
+		message: "This link was used before, is older than ten minutes, or is older than the core that runs now",
 		mend: "Run `atelier serve` again and open the address it prints",
 	});
 }
