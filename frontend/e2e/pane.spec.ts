@@ -124,6 +124,7 @@ test("cut off for a while, what is typed meanwhile arrives once, and the page co
 	await far.getByText("Not connected. The program goes on").waitFor({ timeout: PATIENCE });
 	await far.locator(".chip", { hasText: "Offline" }).waitFor({ timeout: PATIENCE });
 	await types("echo off-$((40+2))", far);
+	await far.getByText("What you type is sent when it is back").waitFor({ timeout: PATIENCE });
 	expect(studio.transcript("far")).not.toContain("off-42");
 	studio.run("rename", "far", "further");
 	wire.mend();

@@ -10,6 +10,8 @@ interface FootProps {
 	record: Terminal;
 	state: LinkState;
 	skipped: bigint;
+	/** Keys were pressed here that the program did not get. */
+	missed: boolean;
 	onTake: () => void;
 	onHandBack: () => void;
 	onRetry: () => void;
@@ -34,7 +36,7 @@ export function Foot(props: FootProps) {
 	);
 }
 
-function Keys({ record, state, onTake, onHandBack, onRetry }: FootProps) {
+function Keys({ record, state, missed, onTake, onHandBack, onRetry }: FootProps) {
 	if (state.phase === "ended" || ended(record)) {
 		return (
 			<span className="foot-part foot-end" data-shape={shapeOf(record)}>
@@ -48,7 +50,9 @@ function Keys({ record, state, onTake, onHandBack, onRetry }: FootProps) {
 		return (
 			<>
 				<span className="foot-trouble" role="status" title={state.trouble}>
-					Not connected. The program goes on
+					{missed
+						? "Not connected. What you type is sent when it is back"
+						: "Not connected. The program goes on"}
 				</span>
 				<Button kind="quiet" onClick={onRetry}>
 					Try now
@@ -72,6 +76,7 @@ function Keys({ record, state, onTake, onHandBack, onRetry }: FootProps) {
 		);
 	}
 	const driver = record.driver?.actorName || state.driver;
+	const lost = missed && state.driver !== "";
 	const elsewhere = record.driver?.surface ? ` (${surfaceWord(record.driver.surface)})` : "";
 	return (
 		<>
@@ -79,11 +84,11 @@ function Keys({ record, state, onTake, onHandBack, onRetry }: FootProps) {
 				<Eye size={14} strokeWidth={1.5} aria-hidden />
 				<span>
 					{state.driver
-						? `Watching. ${driver}${elsewhere} has the keyboard`
+						? `${lost ? "Watching, so nothing is typed." : "Watching."} ${driver}${elsewhere} has the keyboard`
 						: "Watching. Nobody has the keyboard"}
 				</span>
 			</span>
-			<Button kind="quiet" onClick={onTake}>
+			<Button kind="quiet" className={lost ? "foot-wanted" : ""} onClick={onTake}>
 				{state.driver ? "Take over" : "Take the keyboard"}
 			</Button>
 		</>

@@ -2,7 +2,7 @@
 // who has the keyboard and what can be done about it.
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Link, LinkState } from "../../domain/studio";
-import { ended, type Fault } from "../../domain/types";
+import { ended, type Fault, type Terminal } from "../../domain/types";
 import { openScreen, type Screen } from "../../surface/terminal/screen";
 import { copyText } from "../../ui/clipboard";
 import { useDesk, useSelect, useTheme } from "../../ui/desk";
@@ -33,11 +33,13 @@ export function TerminalPane({ id, active }: TerminalPaneProps) {
 	const host = useRef<HTMLDivElement>(null);
 	const screen = useRef<Screen | undefined>(undefined);
 	const link = useRef<Link | undefined>(undefined);
+	const driving = useRef(false);
 	const [state, setState] = useState(CONNECTING);
 	const [entered, setEntered] = useState(false);
 	const [paste, setPaste] = useState<string>();
 	const [address, setAddress] = useState<string>();
 	const [skipped, setSkipped] = useState(0n);
+	const [missed, setMissed] = useState(false);
 	const [trouble, setTrouble] = useState<Fault>();
 
 	useEffect(() => {
@@ -47,9 +49,13 @@ export function TerminalPane({ id, active }: TerminalPaneProps) {
 		openScreen(element, {
 			typed: (bytes) => link.current?.input(bytes),
 			fits: (cols, rows) => link.current?.resize(cols, rows),
+			pressed: () => driving.current || setMissed(true),
 			riskyPaste: setPaste,
 			link: setAddress,
-			entered: setEntered,
+			entered: (yes) => {
+				setEntered(yes);
+				if (!yes) setMissed(false);
+			},
 		})
 			.then((made) => {
 				if (gone) return made.dispose();
@@ -63,6 +69,8 @@ export function TerminalPane({ id, active }: TerminalPaneProps) {
 					size: (cols, rows) => made.resize(cols, rows),
 					changed: (next) => {
 						made.setDriving(next.driving);
+						driving.current = next.driving;
+						if (next.driving) setMissed(false);
 						if (next.phase === "ended") made.end();
 						setState(next);
 					},
@@ -128,12 +136,13 @@ export function TerminalPane({ id, active }: TerminalPaneProps) {
 			<div className={state.driving ? "terminal-ground" : "terminal-ground terminal-watching"}>
 				<div className="terminal-screen" data-terminal-content ref={host} />
 			</div>
-			{state.phase === "connecting" ? <Waiting what="Waiting for the terminal…" /> : null}
+			<Ground record={record} state={state} />
 			{record ? (
 				<Foot
 					record={record}
 					state={state}
 					skipped={skipped}
+					missed={missed}
 					onTake={() => act(link.current?.take().then(refocus))}
 					onHandBack={() => act(link.current?.handBack())}
 					onRetry={() => link.current?.retryNow()}
@@ -160,6 +169,13 @@ export function TerminalPane({ id, active }: TerminalPaneProps) {
 			) : null}
 		</section>
 	);
+}
+
+/** What is said where no output is seen. */
+function Ground({ record, state }: { record: Terminal | undefined; state: LinkState }) {
+	if (record && ended(record) && record.outputOffset === 0n)
+		return <p className="terminal-silent">It wrote nothing.</p>;
+	return state.phase === "connecting" ? <Waiting what="Waiting for the terminal…" /> : null;
 }
 
 /** A pane whose terminal the core does not know. */

@@ -17,6 +17,8 @@ const LEAST = { cols: 2, rows: 1 };
 export interface ScreenEvents {
 	/** Bytes for the program: keys, pasted text, answers to its questions. */
 	typed(bytes: Uint8Array): void;
+	/** A key was pressed or text pasted for the program, whether or not it gets it. */
+	pressed(): void;
 	/** The pane has room for this many cells. */
 	fits(cols: number, rows: number): void;
 	/** A paste of several lines that the program would run line by line. */
@@ -68,6 +70,7 @@ export class Screen {
 		const mayAnswer = () => this.driving && !this.old;
 		gateQueries(this.term, mayAnswer, (text) => events.typed(utf8.encode(text)));
 		this.term.onBinary((text) => events.typed(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+		this.term.onKey(() => events.pressed());
 		this.term.attachCustomKeyEventHandler((e) => !belongsToStudio(e));
 		this.term.open(host);
 		this.term.textarea?.addEventListener("focus", () => events.entered(true));
@@ -145,6 +148,7 @@ export class Screen {
 		if (text === "") return;
 		e.preventDefault();
 		e.stopPropagation();
+		this.events.pressed();
 		const lines = text.replace(/[\r\n]+$/, "").split(/\r\n|\r|\n/).length;
 		const runsAtOnce = !this.term.modes.bracketedPasteMode && (lines > 1 || /[\r\n]$/.test(text));
 		if (runsAtOnce) this.events.riskyPaste(text);
