@@ -41,6 +41,8 @@ describe("no id in any default pane", () => {
 	test("history", async () => {
 		await page.locator(".sidebar-page").click();
 		await page.locator(".history-row").first().waitFor({ timeout: PATIENCE });
+		const exact = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n./;
+		expect(await page.locator(".history-row button").first().getAttribute("title")).toMatch(exact);
 		await page.getByLabel("Show input, output and sizes").check();
 		expect(holdsAnId(await words())).toBeUndefined();
 	});
@@ -57,6 +59,51 @@ describe("no id in any default pane", () => {
 		expect(await page.locator(".details .id button").count()).toBeGreaterThan(3);
 	});
 });
+
+test("a program that wrote nothing is said to have, and nothing is waited for", async () => {
+	await page.locator(".side-row", { hasText: "failing" }).locator(".side-open").click();
+	const pane = page.locator('.terminal[aria-label="Terminal failing"]');
+	await pane.locator(".foot-end").waitFor({ timeout: PATIENCE });
+	await pane.getByText("It wrote nothing.").waitFor({ timeout: PATIENCE });
+	expect(await pane.locator(".waiting").count()).toBe(0);
+});
+
+test("Details of what has ended tell no command that would be refused", async () => {
+	const commands = () =>
+		page
+			.locator(".details .id-value")
+			.evaluateAll((all) =>
+				all.map((e) => e.textContent ?? "").filter((text) => text.startsWith("atelier ")),
+			);
+	if ((await page.locator(".details").count()) === 0)
+		await page.getByRole("button", { name: /^Show Details/ }).click();
+	await page.locator(".side-row", { hasText: "failing" }).locator(".side-open").click();
+	await until("the commands", commands, (all) => all.at(-1) === "atelier transcript failing");
+	expect(await commands()).toEqual(["atelier transcript failing"]);
+	await page.locator(".side-row", { hasText: "nnn" }).locator(".side-open").click();
+	const name = "n".repeat(120);
+	await until("the commands", commands, (all) => all.at(-1) === `atelier transcript ${name}`);
+	expect(await commands()).toEqual([`atelier attach ${name}`, `atelier transcript ${name}`]);
+});
+
+test("which home this is stands behind me", async () => {
+	await page.locator(".me").click();
+	expect(await page.locator(".menu-home").textContent()).toBe(studio.home);
+	await page.keyboard.press("Escape");
+});
+
+test("a name too long for its row loses its middle, once", async () => {
+	const name = page.locator(".side-name", { hasText: "nnn" });
+	const [head, end] = [name.locator("span").first(), name.locator("span").last()];
+	expect(await name.textContent()).toBe("n".repeat(120));
+	expect(await head.evaluate((e) => e.scrollWidth > e.clientWidth)).toBe(true);
+	const within = await name.boundingBox();
+	const seen = await end.boundingBox();
+	expect(right(seen)).toBeLessThanOrEqual(right(within) + 1);
+	expect(seen?.width).toBeGreaterThan(20);
+});
+
+const right = (box: { x: number; width: number } | null) => (box ? box.x + box.width : Number.NaN);
 
 describe.each(["dark", "light"] as const)("axe finds nothing serious, %s", (colorScheme) => {
 	test.each(["terminal", "history and details"])("%s", async (view) => {
@@ -84,6 +131,18 @@ describe("access", () => {
 		);
 		expect(new URL(again.url()).hash).toBe("");
 		await again.context().close();
+	});
+	test.each([
+		["a used one", "#k=used"],
+		["none", ""],
+	])("a new link opened in the same tab lets in at once, after %s", async (_, hash) => {
+		const link = await studio.serve();
+		const refused = await studio.page(new URL(`/${hash}`, link).href);
+		await refused.locator("main .command").waitFor({ timeout: PATIENCE });
+		await refused.goto(link);
+		await refused.locator(".foot").first().waitFor({ timeout: PATIENCE });
+		expect(new URL(refused.url()).hash).toBe("");
+		await refused.context().close();
 	});
 	test("without a link there is only that page", async () => {
 		const bare = await studio.page(new URL("/", address).href);

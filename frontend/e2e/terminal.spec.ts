@@ -69,6 +69,91 @@ describe("keys", () => {
 	});
 });
 
+describe("keys that are told", () => {
+	const told = async (open: string) => {
+		await page.keyboard.press(open);
+		await page.locator("dialog").waitFor();
+		const keys = await page.locator("dialog kbd").allInnerTexts();
+		await page.keyboard.press("Escape");
+		await page.locator("dialog").waitFor({ state: "detached" });
+		return keys;
+	};
+	const titles = () =>
+		page.locator(".top .icon-button").evaluateAll((all) => all.map((e) => e.getAttribute("title")));
+
+	test("while a terminal has the keyboard they are only those that the program does not get", async () => {
+		expect(await told("Control+Shift+P")).toEqual(["Ctrl+Shift+Esc", "F6"]);
+		expect(await titles()).toEqual(["Hide the sidebar", "Show Details"]);
+		await types("printf is-$((40+2)); cat -v");
+		const before = await until(
+			"cat runs",
+			() => studio.transcript(name()),
+			(t) => t.endsWith("is-42"),
+		);
+		for (const key of ["F6", "Shift+F6", "Control+Shift+Escape"]) await page.keyboard.press(key);
+		await page.locator('.side-open[aria-current="true"]:focus').waitFor();
+		await page.locator('[data-active="true"] .xterm-helper-textarea').focus();
+		await page.keyboard.type("x");
+		const after = await until(
+			"the next key",
+			() => studio.transcript(name()),
+			(t) => t.endsWith("x"),
+		);
+		expect(after).toBe(`${before}x`);
+		await page.keyboard.press("Control+Shift+Escape");
+		await page.locator('.side-open[aria-current="true"]:focus').waitFor();
+	});
+
+	test("once it is left, those of the studio too, and they hold", async () => {
+		expect(await told("Control+k")).toEqual(["F2", "Alt+Enter", "Ctrl+B", "F6"]);
+		expect(await titles()).toEqual(["Hide the sidebar (Ctrl+B)", "Show Details (Alt+Enter)"]);
+		await page.keyboard.press("Control+b");
+		await page.locator(".sidebar").waitFor({ state: "detached" });
+		await page.keyboard.press("Control+b");
+		await page.locator(".sidebar").waitFor();
+		await page.keyboard.press("Alt+Enter");
+		await page.locator(".details").waitFor();
+		await page.keyboard.press("Alt+Enter");
+		await page.locator(".details").waitFor({ state: "detached" });
+	});
+
+	test("in a row's menu they are about that row", async () => {
+		studio.run("run", "--detach", "--name", "another", "--", "sleep", "600");
+		const row = page.locator(".side-row", { hasText: "another" });
+		await row.hover();
+		await row.getByRole("button", { name: "What can be done with another" }).click();
+		await page.locator(".menu kbd", { hasText: "F2" }).waitFor();
+		await page.keyboard.press("F2");
+		await page.locator("dialog input").waitFor();
+		expect(await page.locator("dialog input").inputValue()).toBe("another");
+		expect(await page.locator(".menu").count()).toBe(0);
+		await page.keyboard.press("Escape");
+		await page.locator("dialog").waitFor({ state: "detached" });
+		await row.locator(".side-open").focus();
+		await page.keyboard.press("F2");
+		await page.locator("dialog input").waitFor();
+		expect(await page.locator("dialog input").inputValue()).toBe("another");
+		await page.keyboard.press("Escape");
+		await page.locator("dialog").waitFor({ state: "detached" });
+		studio.run("kill", "another", "--signal", "KILL");
+		await until(
+			"its end",
+			() => studio.executions().find((e) => e.name === "another")?.state,
+			(state) => state === "exited",
+		);
+	});
+
+	test("the palette leaves the terminal as its key does", async () => {
+		await page.locator('[data-active="true"] .xterm-helper-textarea').focus();
+		await page.keyboard.press("Control+Shift+P");
+		await page.locator("dialog").waitFor();
+		await page.getByText("Leave the terminal").click();
+		await page.locator('.side-open[aria-current="true"]:focus').waitFor();
+		await page.locator('[data-active="true"] .xterm-helper-textarea').focus();
+		await page.keyboard.press("Control+c");
+	});
+});
+
 test("a paste of several lines is shown before it runs", async () => {
 	// A shell's own line editor takes a paste as one piece; cat runs each line.
 	await types("echo ready; cat > /dev/null");
@@ -104,7 +189,11 @@ test("a second browser shows the same, takes over, and closing both ends nothing
 	await second.keyboard.press("Enter");
 	await shows("from-the-second");
 
+	const swallowed = page.locator(".foot-watching", { hasText: "Watching, so nothing is typed." });
+	expect(await swallowed.count()).toBe(0);
 	await page.keyboard.type("echo must-not-arrive");
+	await swallowed.waitFor({ timeout: PATIENCE });
+	expect(await page.locator(".foot-wanted").textContent()).toBe("Take over");
 	await second.keyboard.type("echo after-that");
 	await second.keyboard.press("Enter");
 	await shows("after-that", second);

@@ -83,7 +83,7 @@ export function App({ store, studio, openLink, sync, memory, served }: AppProps)
 		};
 	}, [store, studio, openLink, sync]);
 
-	useFirstPanes(state.listed, store, desk, dock, memory);
+	useFirstPanes(state.listed ? state.status?.peerId : undefined, store, desk, dock, memory);
 
 	const ready = useCallback(
 		(api: DockviewApi) => {
@@ -108,12 +108,20 @@ export function App({ store, studio, openLink, sync, memory, served }: AppProps)
 				"next-region": () => walkRegions(1),
 				"previous-region": () => walkRegions(-1),
 				sidebar: () => setSidebar((shown) => !shown),
-				details: () => setDetails((shown) => !shown),
-				rename: () => current && setAsking({ kind: "rename", id: current }),
+				details: () => {
+					const row = rowInFocus();
+					const other = row !== undefined && row !== store.get().selection?.id;
+					if (other) store.select({ kind: "terminal", id: row });
+					setDetails((shown) => other || !shown);
+				},
+				rename: () => {
+					const id = rowInFocus() ?? current;
+					if (id) setAsking({ kind: "rename", id });
+				},
 			};
 			act[command]();
 		},
-		[current],
+		[current, store],
 	);
 	useKeys(run);
 
@@ -153,6 +161,8 @@ export function App({ store, studio, openLink, sync, memory, served }: AppProps)
 						onClose={close}
 						onTheme={choose}
 						onSidebar={() => setSidebar((shown) => !shown)}
+						onLeave={() => requestAnimationFrame(leave)}
+						onNextRegion={() => requestAnimationFrame(() => walkRegions(1))}
 						onCloseTab={() => dock.current?.activePanel?.api.close()}
 						onMoveRight={() => dock.current && moveRight(dock.current)}
 					/>
@@ -174,6 +184,11 @@ function leave(): void {
 	else if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
+/** The terminal whose row in the sidebar has the focus. */
+function rowInFocus(): string | undefined {
+	return document.activeElement?.closest<HTMLElement>("[data-terminal]")?.dataset.terminal;
+}
+
 function Toasts({ faults, onClose }: { faults: Fault[]; onClose: (fault: Fault) => void }) {
 	return faults.map((fault, i) => (
 		// biome-ignore lint/suspicious/noArrayIndexKey: equal faults may stand side by side and hold no state
@@ -191,9 +206,9 @@ function paneOf(id: string | undefined): Pane {
 	return id === "history" ? { kind: "history" } : { kind: "terminal", id: id.slice("terminal:".length) };
 }
 
-/** Opens on what was open before, else on the newest terminal that runs, else on a login shell of its own. */
+/** Once the home and its terminals are known: opens on what was open before, else on the newest terminal that runs, else on a login shell of its own. */
 function useFirstPanes(
-	listed: boolean,
+	home: string | undefined,
 	store: Store,
 	desk: Desk,
 	dock: React.RefObject<DockviewApi | undefined>,
@@ -201,14 +216,14 @@ function useFirstPanes(
 ): void {
 	const done = useRef(false);
 	useEffect(() => {
-		if (!listed || done.current || !dock.current) return;
+		if (home === undefined || done.current || !dock.current) return;
 		done.current = true;
-		const restored = restoreLayout(dock.current, memory, (id) => store.get().terminals.has(id));
-		keepLayout(dock.current, memory);
+		const restored = restoreLayout(dock.current, memory, home, (id) => store.get().terminals.has(id));
+		keepLayout(dock.current, memory, home);
 		if (restored) return;
 		const running = [...store.get().terminals.values()].filter((t) => !ended(t));
 		const newest = running.sort((a, b) => b.createdAt - a.createdAt)[0];
 		if (newest) desk.openTerminal(newest.id);
 		else desk.newTerminal();
-	}, [listed, store, desk, dock, memory]);
+	}, [home, store, desk, dock, memory]);
 }

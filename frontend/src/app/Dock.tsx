@@ -9,13 +9,13 @@ import {
 	type IDockviewPanelProps,
 } from "dockview-react";
 import { X } from "lucide-react";
-import { useEffect, useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 import "dockview-react/dist/styles/dockview.css";
-import { middleCut, shapeOf, stateWords } from "../domain/words";
+import { shapeOf, stateWords } from "../domain/words";
 import { History } from "../feature/events/History";
 import { TerminalPane } from "../feature/terminal/TerminalPane";
 import { useDesk, useSelect } from "../ui/desk";
-import { Button, Empty } from "../ui/primitives";
+import { Button, Empty, Name } from "../ui/primitives";
 import { StateShape } from "../ui/StateShape";
 
 const theme: DockviewTheme = { name: "atelier", className: "dock-theme", tabGroupIndicator: "none" };
@@ -36,11 +36,13 @@ const components = { terminal: TerminalPanel, history: () => <History /> };
 function Tab({ api, params }: IDockviewPanelHeaderProps<Params>) {
 	const terminal = useSelect((s) => s.terminals.get(params.terminal ?? ""));
 	const name = params.terminal ? (terminal?.name ?? "Terminal") : "History";
+	const tab = useRef<HTMLDivElement>(null);
 	useEffect(() => api.setTitle(name), [api, name]);
+	useInSight(tab, api);
 	return (
-		<div className="tab" title={terminal ? `${terminal.name}\n${terminal.cwd}` : name}>
+		<div className="tab" ref={tab} title={terminal ? `${terminal.name}\n${terminal.cwd}` : name}>
 			{terminal ? <StateShape shape={shapeOf(terminal)} label={stateWords(terminal)} /> : null}
-			<span className="tab-name">{middleCut(name)}</span>
+			<Name text={name} className="tab-name" />
 			<span
 				className="tab-close"
 				aria-hidden="true"
@@ -52,6 +54,26 @@ function Tab({ api, params }: IDockviewPanelHeaderProps<Params>) {
 			</span>
 		</div>
 	);
+}
+
+/** Keeps the open tab of a strip in sight while names, widths and the choice change. */
+function useInSight(tab: RefObject<HTMLElement | null>, api: IDockviewPanelHeaderProps["api"]): void {
+	useEffect(() => {
+		const own = tab.current?.closest<HTMLElement>(".dv-tab");
+		const strip = own?.closest<HTMLElement>(".dv-tabs-container");
+		if (!own || !strip) return;
+		const show = () => {
+			strip.querySelector(".dv-active-tab")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+		};
+		const watcher = new ResizeObserver(show);
+		watcher.observe(own);
+		watcher.observe(strip);
+		const chosen = api.onDidVisibilityChange(show);
+		return () => {
+			watcher.disconnect();
+			chosen.dispose();
+		};
+	}, [tab, api]);
 }
 
 function Nothing() {

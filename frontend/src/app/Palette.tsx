@@ -1,10 +1,12 @@
 // Everything that can be done, by name, and every terminal to go to.
 import { Command } from "cmdk";
 import { useMemo, useState } from "react";
+import { toldKey } from "../domain/keys";
 import { ended, type Terminal } from "../domain/types";
 import { folderName, middleCut, shapeOf, stateWords } from "../domain/words";
 import { useDesk, useSelect } from "../ui/desk";
-import { Dialog } from "../ui/primitives";
+import { isEntered } from "../ui/entered";
+import { Dialog, Name } from "../ui/primitives";
 import { StateShape } from "../ui/StateShape";
 import { find } from "./find";
 import type { ThemeChoice } from "./theme";
@@ -13,6 +15,9 @@ interface PaletteProps {
 	onClose: () => void;
 	onTheme: (choice: ThemeChoice) => void;
 	onSidebar: () => void;
+	/** Gives the keyboard from the terminal to the studio. */
+	onLeave: () => void;
+	onNextRegion: () => void;
 	onCloseTab: () => void;
 	/** Moves the open tab into a pane of its own, to the right. */
 	onMoveRight: () => void;
@@ -28,7 +33,7 @@ const NAME = 40;
 interface Action {
 	label: string;
 	act: () => void;
-	keys?: string;
+	keys?: string | undefined;
 }
 
 export function Palette(props: PaletteProps) {
@@ -74,7 +79,7 @@ export function Palette(props: PaletteProps) {
 									onSelect={run(() => desk.openTerminal(t.id))}
 								>
 									<StateShape shape={shapeOf(t)} label={stateWords(t)} />
-									<bdi className="palette-label">{middleCut(t.name, NAME)}</bdi>
+									<Name text={t.name} className="palette-label" />
 									<span className="palette-place">{folderName(t.cwd)}</span>
 								</Command.Item>
 							))}
@@ -89,16 +94,28 @@ export function Palette(props: PaletteProps) {
 function useActions(p: PaletteProps): Action[] {
 	const desk = useDesk();
 	const here = useSelect((s) => s.terminals.get(p.current ?? ""));
+	// Closed, the palette gives the keyboard back: the keys that are told are those that hold there.
+	const [entered] = useState(isEntered);
 	const about = here ? middleCut(here.name, NAME) : "";
 	return [
 		{ label: "New terminal", act: desk.newTerminal },
-		...(here ? [{ label: `Rename ${about}`, act: () => desk.askRename(here.id), keys: "F2" }] : []),
+		...(here
+			? [{ label: `Rename ${about}`, act: () => desk.askRename(here.id), keys: toldKey("rename", entered) }]
+			: []),
 		...(here && !ended(here) ? [{ label: `End ${about}…`, act: () => desk.askEnd(here.id) }] : []),
 		{ label: "Close this tab (the program goes on)", act: p.onCloseTab },
 		{ label: "Move this tab to the right", act: p.onMoveRight },
 		{ label: "Show History", act: desk.openHistory },
-		{ label: "Show Details", act: desk.showDetails, keys: "Alt+Enter" },
-		{ label: "Show or hide the sidebar", act: p.onSidebar, keys: "Ctrl+B" },
+		{ label: "Show Details", act: desk.showDetails, keys: toldKey("details", entered) },
+		{ label: "Show or hide the sidebar", act: p.onSidebar, keys: toldKey("sidebar", entered) },
+		...(entered
+			? [{ label: "Leave the terminal (it goes on)", act: p.onLeave, keys: toldKey("leave", entered) }]
+			: []),
+		{
+			label: "Go to the next part of the window",
+			act: p.onNextRegion,
+			keys: toldKey("next-region", entered),
+		},
 		{ label: "Theme: as the system", act: () => p.onTheme("system") },
 		{ label: "Theme: light", act: () => p.onTheme("light") },
 		{ label: "Theme: dark", act: () => p.onTheme("dark") },

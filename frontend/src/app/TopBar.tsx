@@ -1,10 +1,12 @@
 // The top bar: where I am, what is not normal, and me.
 import { Menu } from "@base-ui/react/menu";
 import { PanelLeft, PanelRight, Search, UserRound } from "lucide-react";
+import { toldKey } from "../domain/keys";
 import { middleCut } from "../domain/words";
 import { selectChip } from "../store/selectors";
 import { useSelect } from "../ui/desk";
-import { IconButton } from "../ui/primitives";
+import { useEntered } from "../ui/entered";
+import { IconButton, Name } from "../ui/primitives";
 import type { ThemeChoice } from "./theme";
 
 interface TopBarProps {
@@ -28,22 +30,29 @@ export function TopBar(p: TopBarProps) {
 	const status = useSelect((s) => s.status);
 	const label = useSelect((s) => selectChip(s)?.label);
 	const title = useSelect((s) => selectChip(s)?.title);
+	const entered = useEntered();
+	const withKey = (label: string, command: "sidebar" | "details") => {
+		const key = toldKey(command, entered);
+		return key ? `${label} (${key})` : label;
+	};
 	return (
 		<header className="top" data-region="top">
 			<IconButton
-				label={p.sidebar ? "Hide the sidebar (Ctrl+B)" : "Show the sidebar (Ctrl+B)"}
+				label={withKey(p.sidebar ? "Hide the sidebar" : "Show the sidebar", "sidebar")}
 				onClick={p.onSidebar}
 			>
 				<PanelLeft size={16} strokeWidth={1.5} />
 			</IconButton>
 			<h1 className="place">
-				<span className="place-workspace">{status?.workspaceName ?? "Atelier"}</span>
+				<span className="place-workspace" title={status?.home}>
+					{status?.workspaceName ?? "Atelier"}
+				</span>
 				{p.place ? (
 					<>
 						<span className="place-slash" aria-hidden>
 							/
 						</span>
-						<bdi title={p.place}>{middleCut(p.place, 48)}</bdi>
+						<Name text={p.place} />
 					</>
 				) : null}
 			</h1>
@@ -59,7 +68,7 @@ export function TopBar(p: TopBarProps) {
 				<kbd>Ctrl+Shift+P</kbd>
 			</button>
 			<IconButton
-				label={p.details ? "Hide Details (Alt+Enter)" : "Show Details (Alt+Enter)"}
+				label={withKey(p.details ? "Hide Details" : "Show Details", "details")}
 				onClick={p.onDetails}
 			>
 				<PanelRight size={16} strokeWidth={1.5} />
@@ -75,6 +84,9 @@ export function TopBar(p: TopBarProps) {
 							{status ? (
 								<div className="menu-note">
 									{status.actorName} on {middleCut(status.deviceName)}
+									<div className="menu-home" title={status.home}>
+										{status.home}
+									</div>
 								</div>
 							) : null}
 							<Menu.Separator className="menu-line" />

@@ -1,6 +1,6 @@
 // One listener for the studio's keys, before anything else hears them.
 import { useEffect } from "react";
-import { commandOf, type KeyCommand } from "../domain/keys";
+import { belongsToStudio, commandOf, type KeyCommand } from "../domain/keys";
 
 const mac = /^Mac/.test(navigator.platform);
 
@@ -12,6 +12,8 @@ export function useKeys(run: (command: KeyCommand) => void): void {
 			const entered = target?.closest(".xterm") != null;
 			const writing = !entered && target?.matches("input, textarea, [contenteditable]") === true;
 			if (target?.closest("dialog") && e.key !== "F6") return;
+			// An open menu has keys of its own, about what it was opened for.
+			if (target?.closest('[role="menu"]') && !belongsToStudio(e, mac)) return;
 			const command = commandOf(e, entered, writing, mac);
 			if (!command) return;
 			e.preventDefault();

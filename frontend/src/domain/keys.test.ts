@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { belongsToStudio, commandOf, type Key } from "./keys";
+import { belongsToStudio, commandOf, type Key, toldKey } from "./keys";
 
 function key(chord: string): Key {
 	const parts = chord.split("+");
@@ -54,5 +54,20 @@ describe("outside of it", () => {
 	});
 	test("a letter in a text field is text", () => {
 		expect(commandOf(key("i"), false, true)).toBeUndefined();
+	});
+});
+
+describe("keys that are told", () => {
+	test.each(["palette", "leave", "next-region"] as const)("%s has one everywhere", (command) => {
+		expect(toldKey(command, true)).toBeDefined();
+		expect(toldKey(command, false)).toBe(toldKey(command, true));
+	});
+	test.each([
+		["sidebar", "Ctrl+B"],
+		["details", "Alt+Enter"],
+		["rename", "F2"],
+	] as const)("%s has none while a terminal has the keyboard", (command, told) => {
+		expect(toldKey(command, true)).toBeUndefined();
+		expect(toldKey(command, false)).toBe(told);
 	});
 });

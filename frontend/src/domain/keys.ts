@@ -43,6 +43,35 @@ export function commandOf(k: Key, entered: boolean, writing: boolean, mac = fals
 	return k.key === "i" || k.key === "I" ? "details" : undefined;
 }
 
+/** The key that is told for each command that has one. */
+const KEYS = {
+	palette: "Ctrl+Shift+P",
+	leave: "Ctrl+Shift+Esc",
+	"next-region": "F6",
+	sidebar: "Ctrl+B",
+	details: "Alt+Enter",
+	rename: "F2",
+} satisfies Partial<Record<KeyCommand, string>>;
+
+/** The key to tell for a command: only one that does it where the keyboard is now. */
+export function toldKey(command: keyof typeof KEYS, entered: boolean): string | undefined {
+	return commandOf(keyOf(KEYS[command]), entered, false) === command ? KEYS[command] : undefined;
+}
+
+// "Ctrl+Shift+Esc" as the event that it makes.
+function keyOf(told: string): Key {
+	const parts = told.split("+");
+	const last = parts.at(-1) ?? "";
+	const shiftKey = parts.includes("Shift");
+	return {
+		key: last === "Esc" ? "Escape" : last.length > 1 || shiftKey ? last : last.toLowerCase(),
+		ctrlKey: parts.includes("Ctrl"),
+		shiftKey,
+		altKey: parts.includes("Alt"),
+		metaKey: false,
+	};
+}
+
 function shifted(k: Key): KeyCommand | undefined {
 	switch (k.key.toLowerCase()) {
 		case "p":

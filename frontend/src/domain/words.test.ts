@@ -11,6 +11,7 @@ import {
 	holdsAnId,
 	LONGEST_NAME,
 	middleCut,
+	nameParts,
 	relativeTime,
 	rowWords,
 	sentenceOf,
@@ -129,4 +130,12 @@ test("an end is marked by how it ended; what is not known is not taken for good"
 test("a surface that is not known stands as it is written", () => {
 	expect(surfaceWord("web")).toBe("browser");
 	expect(surfaceWord("constructor")).toBe("constructor");
+});
+
+test("a long name is divided between glyphs, a short one is not", () => {
+	expect(nameParts("claude-api-2")).toEqual(["claude-api-2", ""]);
+	expect(nameParts("claude-api-frontend")).toEqual(["claude-api-fr", "ontend"]);
+	const glyph = "👩‍💻";
+	expect(nameParts(glyph.repeat(12))).toEqual([glyph.repeat(12), ""]);
+	expect(nameParts(glyph.repeat(13))).toEqual([glyph.repeat(7), glyph.repeat(6)]);
 });

@@ -152,6 +152,19 @@ export function middleCut(name: string, longest = LONGEST_NAME): string {
 	return `${glyphs.slice(0, head).join("")}…${glyphs.slice(glyphs.length - tail).join("")}`;
 }
 
+/** Names up to this long are not divided: what is cut off them is their end. */
+const SHORT_NAME = 12;
+/** What stays of a name's end when its middle is cut. */
+const NAME_END = 6;
+
+/** A name in two parts, of which the first may be cut to the room there is. */
+export function nameParts(name: string): [head: string, end: string] {
+	if (name.length <= SHORT_NAME) return [name, ""];
+	const glyphs = Array.from(graphemes.segment(name), (s) => s.segment);
+	if (glyphs.length <= SHORT_NAME) return [name, ""];
+	return [glyphs.slice(0, -NAME_END).join(""), glyphs.slice(-NAME_END).join("")];
+}
+
 /** An event's sentence, cut where the name of what it is about stands. */
 export interface Sentence {
 	before: string;

@@ -2,7 +2,7 @@
 import { Check, Copy } from "lucide-react";
 import { type ButtonHTMLAttributes, type ReactNode, useEffect, useRef, useState } from "react";
 import type { Fault } from "../domain/types";
-import { exactTime, relativeTime } from "../domain/words";
+import { exactTime, nameParts, relativeTime } from "../domain/words";
 import { copyText } from "./clipboard";
 import { useNow } from "./clock";
 
@@ -22,6 +22,17 @@ export function IconButton({
 		<button type="button" className="icon-button" aria-label={label} title={label} {...rest}>
 			{children}
 		</button>
+	);
+}
+
+/** A name, cut in its middle when there is no room for all of it. */
+export function Name({ text, className = "" }: { text: string; className?: string }) {
+	const [head, end] = nameParts(text);
+	return (
+		<bdi className={`name ${className}`}>
+			<span className="name-head">{head}</span>
+			{end ? <span>{end}</span> : null}
+		</bdi>
 	);
 }
 

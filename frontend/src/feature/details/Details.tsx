@@ -92,8 +92,8 @@ function TerminalDetails({ t }: { t: Terminal }) {
 			<Id name="output_offset" value={String(t.outputOffset)} />
 			<Id name="pid" value={t.pid > 0 ? String(t.pid) : ""} />
 			<h4>Commands</h4>
-			<Id name="" value={`atelier attach ${t.name}`} />
-			<Id name="" value={`atelier transcript ${t.name}`} />
+			{ended(t) ? null : <Id name="" value={commandLine(["atelier", "attach", t.name])} />}
+			<Id name="" value={commandLine(["atelier", "transcript", t.name])} />
 		</>
 	);
 }

@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useRef, useState } from "react";
 import type { EventRecord } from "../../domain/types";
-import { sentenceOf } from "../../domain/words";
+import { exactTime, sentenceOf } from "../../domain/words";
 import { selectHistory, selectWholeHistory } from "../../store/selectors";
 import { useDesk, useSelect } from "../../ui/desk";
 import { Empty, Waiting, When } from "../../ui/primitives";
@@ -71,7 +71,7 @@ const EventRow = memo(({ event, top }: { event: EventRecord; top: number }) => {
 	};
 	return (
 		<li className="history-row" data-selected={selected} style={{ transform: `translateY(${top}px)` }}>
-			<button type="button" onClick={open} title={event.summary}>
+			<button type="button" onClick={open} title={`${exactTime(event.at)}\n${event.summary}`}>
 				<EventMark event={event} />
 				<Said event={event} />
 				{event.verdict && event.verdict !== "valid" ? (

@@ -1,15 +1,14 @@
 // One terminal in the sidebar: shape, name, how it stands, and what can be done.
 import { Menu } from "@base-ui/react/menu";
 import { MoreHorizontal } from "lucide-react";
-import { memo, useState } from "react";
+import { type KeyboardEvent, memo, useState } from "react";
+import { commandOf, toldKey } from "../../domain/keys";
 import { ended, type Terminal } from "../../domain/types";
-import { groupOf, middleCut, rowWords, shapeOf, stateWords } from "../../domain/words";
+import { groupOf, rowWords, shapeOf, stateWords } from "../../domain/words";
 import { useNow } from "../../ui/clock";
 import { useDesk, useSelect } from "../../ui/desk";
+import { Name } from "../../ui/primitives";
 import { StateShape } from "../../ui/StateShape";
-
-/** Longest name that has room beside the words at the row's end. */
-const NAME = 22;
 
 /** One menu serves all rows; it opens for the terminal whose trigger was used. */
 const menu = Menu.createHandle<string>();
@@ -26,6 +25,7 @@ export const Row = memo(({ terminal, index, top }: { terminal: Terminal; index: 
 			className="side-row"
 			data-index={index}
 			data-selected={selected}
+			data-terminal={terminal.id}
 			data-group={groupOf(terminal)}
 			style={{ transform: `translateY(${top}px)` }}
 			onPointerEnter={come}
@@ -39,7 +39,7 @@ export const Row = memo(({ terminal, index, top }: { terminal: Terminal; index: 
 				onClick={() => desk.openTerminal(terminal.id)}
 			>
 				<StateShape shape={shapeOf(terminal)} label={stateWords(terminal)} />
-				<bdi className="side-name">{middleCut(terminal.name, NAME)}</bdi>
+				<Name text={terminal.name} className="side-name" />
 				<Words terminal={terminal} />
 			</button>
 			{near ? (
@@ -68,24 +68,31 @@ function Items({ id }: { id: string }) {
 	const desk = useDesk();
 	const terminal = useSelect((s) => s.terminals.get(id));
 	if (!terminal) return null;
+	const rename = () => desk.askRename(id);
+	const details = () => {
+		desk.store.select({ kind: "terminal", id });
+		desk.showDetails();
+	};
+	const heard = (e: KeyboardEvent) => {
+		const command = commandOf(e, false, false);
+		if (command !== "rename" && command !== "details") return;
+		e.preventDefault();
+		menu.close();
+		if (command === "rename") rename();
+		else details();
+	};
 	return (
 		<Menu.Portal>
 			<Menu.Positioner className="menu-place" sideOffset={4} align="start">
-				<Menu.Popup className="menu">
+				<Menu.Popup className="menu" onKeyDown={heard}>
 					<Menu.Item className="menu-item" onClick={() => desk.openTerminal(id)}>
 						Open
 					</Menu.Item>
-					<Menu.Item className="menu-item" onClick={() => desk.askRename(id)}>
-						Rename<kbd>F2</kbd>
+					<Menu.Item className="menu-item" onClick={rename}>
+						Rename<kbd>{toldKey("rename", false)}</kbd>
 					</Menu.Item>
-					<Menu.Item
-						className="menu-item"
-						onClick={() => {
-							desk.store.select({ kind: "terminal", id });
-							desk.showDetails();
-						}}
-					>
-						Details<kbd>Alt+Enter</kbd>
+					<Menu.Item className="menu-item" onClick={details}>
+						Details<kbd>{toldKey("details", false)}</kbd>
 					</Menu.Item>
 					{ended(terminal) ? null : (
 						<Menu.Item className="menu-item menu-danger" onClick={() => desk.askEnd(id)}>
