@@ -1,5 +1,5 @@
 import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { CoreClient } from "./client";
 import { Failure } from "./faults";
 import { CoreService } from "./gen/atelier/v1/core_pb";
@@ -32,6 +32,24 @@ test("terminals arrive as the page's own nouns, after the first list only what c
 	});
 	const reason = 'state "hovering" is newer than this page';
 	expect(lists[1]?.terminals[0]).toMatchObject({ state: "lost", reason });
+});
+
+test("a terminal starts in a page that is no secure context", async () => {
+	const keys: string[] = [];
+	const transport = createRouterTransport((router) => {
+		router.service(ExecutionService, {
+			start(request) {
+				keys.push(request.requestKey);
+				return { executionId: "x", name: "sh" };
+			},
+		});
+	});
+	vi.stubGlobal("crypto", { getRandomValues: crypto.getRandomValues.bind(crypto) });
+	const client = new CoreClient(transport);
+	for (const name of ["one", "two"]) await client.start({ name, cols: 80, rows: 24 });
+	vi.unstubAllGlobals();
+	expect(keys.map((k) => k.length)).toEqual([32, 32]);
+	expect(keys[0]).not.toBe(keys[1]);
 });
 
 test("the core's own words reach the person", async () => {

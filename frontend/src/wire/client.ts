@@ -27,6 +27,15 @@ async function* streamOrFault<A, B>(stream: AsyncIterable<A>, map: (a: A) => B):
 	}
 }
 
+/**
+ * Names one request among all. A page that another machine opens over plain HTTP
+ * has getRandomValues and no randomUUID.
+ */
+function requestKey(): string {
+	const bytes = crypto.getRandomValues(new Uint8Array(16));
+	return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
 /** The page's client of the core. */
 export class CoreClient implements Studio {
 	private readonly core: Client<typeof CoreService>;
@@ -71,7 +80,7 @@ export class CoreClient implements Studio {
 				cols: o.cols,
 				rows: o.rows,
 				loginEnvironment: true,
-				requestKey: crypto.randomUUID(),
+				requestKey: requestKey(),
 			}),
 		);
 		return { id: started.executionId, name: started.name };
