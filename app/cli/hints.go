@@ -151,3 +151,33 @@ func missing(cmd *cobra.Command, names []string, got int) error {
 	}
 	return usage(cmd, what)
 }
+
+// helpCommand is help that refuses what there is no command for.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Tell what a command does and which flags it has",
+		Long:  "Tells what a command does, with all its flags; without one what commands there are.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asked, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknown(asked, rest)
+			}
+			asked.InitDefaultHelpFlag() // else it is not among those that are told
+			return asked.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			asked, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []string
+			for _, known := range asked.Commands() {
+				if known.IsAvailableCommand() {
+					names = append(names, cobra.CompletionWithDesc(known.Name(), known.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}

@@ -82,6 +82,7 @@ func (p *program) root() *cobra.Command {
 		p.killCommand(), p.waitCommand(), p.resizeCommand(), p.renameCommand(),
 		p.logCommand(), p.showCommand(), p.verifyCommand(), p.doctorCommand(), p.serveCommand(), p.coreCommand(),
 		p.completionCommand(), p.pagesCommand(), p.versionCommand())
+	root.SetHelpCommand(helpCommand())
 	suggestHabits(root)
 	return root
 }

@@ -54,7 +54,7 @@ func (p *program) homeIsThere() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil || len(inside) == 0:
-		return nil // what is wrong with it the core says better
+		return nil //nolint:nilerr // what is wrong with it the core says better
 	case slices.ContainsFunc(inside, func(e fs.DirEntry) bool {
 		return e.Name() == filepath.Base(h.Data) || e.Name() == filepath.Base(h.Config)
 	}):
