@@ -96,6 +96,8 @@ test("a name too long for its row loses its middle, once", async () => {
 	const name = page.locator(".side-name", { hasText: "nnn" });
 	const [head, end] = [name.locator("span").first(), name.locator("span").last()];
 	expect(await name.textContent()).toBe("n".repeat(120));
+	const tooltip = (await page.locator(".side-open", { hasText: "nnn" }).getAttribute("title")) ?? "";
+	expect(tooltip.split("\n").slice(0, 2)).toEqual(["n".repeat(60), "n".repeat(60)]);
 	expect(await head.evaluate((e) => e.scrollWidth > e.clientWidth)).toBe(true);
 	const within = await name.boundingBox();
 	const seen = await end.boundingBox();

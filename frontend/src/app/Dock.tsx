@@ -11,7 +11,7 @@ import {
 import { X } from "lucide-react";
 import { type RefObject, useEffect, useRef, useState } from "react";
 import "dockview-react/dist/styles/dockview.css";
-import { shapeOf, stateWords } from "../domain/words";
+import { inLines, shapeOf, stateWords } from "../domain/words";
 import { History } from "../feature/events/History";
 import { TerminalPane } from "../feature/terminal/TerminalPane";
 import { useDesk, useSelect } from "../ui/desk";
@@ -40,7 +40,7 @@ function Tab({ api, params }: IDockviewPanelHeaderProps<Params>) {
 	useEffect(() => api.setTitle(name), [api, name]);
 	useInSight(tab, api);
 	return (
-		<div className="tab" ref={tab} title={terminal ? `${terminal.name}\n${terminal.cwd}` : name}>
+		<div className="tab" ref={tab} title={terminal ? `${inLines(terminal.name)}\n${terminal.cwd}` : name}>
 			{terminal ? <StateShape shape={shapeOf(terminal)} label={stateWords(terminal)} /> : null}
 			<Name text={name} className="tab-name" />
 			<span

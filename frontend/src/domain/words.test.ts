@@ -9,6 +9,7 @@ import {
 	folderName,
 	groupOf,
 	holdsAnId,
+	inLines,
 	LONGEST_NAME,
 	middleCut,
 	nameParts,
@@ -138,4 +139,10 @@ test("a long name is divided between glyphs, a short one is not", () => {
 	const glyph = "👩‍💻";
 	expect(nameParts(glyph.repeat(12))).toEqual([glyph.repeat(12), ""]);
 	expect(nameParts(glyph.repeat(13))).toEqual([glyph.repeat(7), glyph.repeat(6)]);
+});
+
+test("a tooltip has the whole name, in lines", () => {
+	expect(inLines("claude-api")).toBe("claude-api");
+	expect(inLines("n".repeat(129)).split("\n")).toEqual(["n".repeat(60), "n".repeat(60), "n".repeat(9)]);
+	expect(inLines("👩‍💻".repeat(61))).toBe(`${"👩‍💻".repeat(60)}\n👩‍💻`);
 });

@@ -152,6 +152,19 @@ export function middleCut(name: string, longest = LONGEST_NAME): string {
 	return `${glyphs.slice(0, head).join("")}…${glyphs.slice(glyphs.length - tail).join("")}`;
 }
 
+/** Longest line of a tooltip: the window does not break them, nor keep them on the screen. */
+const TOOLTIP_LINE = 60;
+
+/** A name whole, in lines short enough for a tooltip. */
+export function inLines(name: string): string {
+	const glyphs = Array.from(graphemes.segment(name), (s) => s.segment);
+	const lines: string[] = [];
+	for (let at = 0; at < glyphs.length; at += TOOLTIP_LINE) {
+		lines.push(glyphs.slice(at, at + TOOLTIP_LINE).join(""));
+	}
+	return lines.join("\n");
+}
+
 /** Names up to this long are not divided: what is cut off them is their end. */
 const SHORT_NAME = 12;
 /** What stays of a name's end when its middle is cut. */

@@ -4,7 +4,7 @@ import { MoreHorizontal } from "lucide-react";
 import { type KeyboardEvent, memo, useState } from "react";
 import { commandOf, toldKey } from "../../domain/keys";
 import { ended, type Terminal } from "../../domain/types";
-import { groupOf, rowWords, shapeOf, stateWords } from "../../domain/words";
+import { groupOf, inLines, rowWords, shapeOf, stateWords } from "../../domain/words";
 import { useNow } from "../../ui/clock";
 import { useDesk, useSelect } from "../../ui/desk";
 import { Name } from "../../ui/primitives";
@@ -35,7 +35,7 @@ export const Row = memo(({ terminal, index, top }: { terminal: Terminal; index: 
 				type="button"
 				className="side-open"
 				aria-current={selected ? "true" : undefined}
-				title={`${terminal.name}\n${terminal.cwd}\n${stateWords(terminal)}`}
+				title={`${inLines(terminal.name)}\n${terminal.cwd}\n${stateWords(terminal)}`}
 				onClick={() => desk.openTerminal(terminal.id)}
 			>
 				<StateShape shape={shapeOf(terminal)} label={stateWords(terminal)} />
