@@ -336,14 +336,38 @@ func TestATerminalIsNotShownInItself(t *testing.T) {
 		w.run(t, "send", "outer", "--enter", command+"; echo "+name+" ended with $?.")
 		w.eventually(t, name+" ended with "+want+".\n", "transcript", "outer")
 	}
+	// One whose parents are gone and whose session has no terminal writes to it all the same.
+	w.run(t, "send", "outer", "--enter", "setsid sh -c 'while grep -q setsid /proc/$(cut -d\" \" -f4 /proc/$$/stat)/comm; do :; done; atelier attach outer; echo orphan ended with $?.'")
+	w.eventually(t, "orphan ended with 125.\n", "transcript", "outer")
 	text := w.run(t, "transcript", "outer")
-	if told := strings.Count(text, "atelier: you are in outer: "); told != len(deeper) {
+	if told := strings.Count(text, "atelier: you are in outer: "); told != len(deeper)+1 {
 		t.Errorf("it was told %d times of %d: %s", told, len(deeper), text)
 	}
 	w.run(t, "send", "outer", "--enter", "atelier attach other")
 	w.eventually(t, "from the other", "transcript", "outer")
 	w.run(t, "send", "outer", "\x1cd")
 	w.eventually(t, "\ndetached from other", "transcript", "outer")
+}
+
+// A core that was started in a terminal makes the others no part of that.
+func TestWhoStartedTheCoreIsNoTerminalAround(t *testing.T) {
+	w := newWorld(t)
+	w.shell(t, "outer")
+	pid := func() string {
+		out, _ := w.command("atelier", "core", "status", "--json").Output() // it starts none
+		found := regexp.MustCompile(`"pid":\d+`).FindString(string(out))
+		return found
+	}
+	before := pid()
+	w.run(t, "send", "outer", "--enter", "atelier core stop; atelier log -n 0 --follow")
+	for over := time.Now().Add(patience); pid() == "" || pid() == before; time.Sleep(pollEvery) {
+		if time.Now().After(over) {
+			t.Fatal("no other core was started")
+		}
+	}
+	w.shell(t, "inner")
+	w.run(t, "send", "inner", "--enter", "atelier attach --observe outer")
+	w.eventually(t, "you are watching", "transcript", "inner")
 }
 
 // Nor does a log feed itself that is followed in the terminal that it tells of.
