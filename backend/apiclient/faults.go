@@ -3,11 +3,13 @@ package apiclient
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"connectrpc.com/connect"
 
 	"atelier.dev/atelier/backend/fault"
 	atelierv1 "atelier.dev/atelier/backend/gen/atelier/v1"
+	"atelier.dev/atelier/backend/gen/atelier/v1/atelierv1connect"
 )
 
 // Fault returns the fault that an error of a call carries, nil for nil. Use it
@@ -47,6 +49,27 @@ func broken(wire *connect.Error) error {
 	}
 	return fault.Wrap(wire.Unwrap(), fault.Unavailable, "core_gone", "the core has ended in the middle of the call",
 		"send it again: the next call starts a core")
+}
+
+// doneOnce are the calls that do more when they are made twice. A start carries a
+// key of its own, under which it is asked again; all others may be repeated.
+var doneOnce = []string{
+	atelierv1connect.ExecutionServiceControlProcedure, atelierv1connect.ExecutionServiceKillProcedure,
+	atelierv1connect.ExecutionServiceRenameProcedure, atelierv1connect.ExecutionServiceResizeProcedure,
+	atelierv1connect.ExecutionServiceSendProcedure,
+}
+
+// ofCall is the fault of a call, which is not to be repeated blindly when nobody
+// knows whether it was done.
+func ofCall(procedure string, err error) error {
+	unanswered := fault.Is(err, "core_gone") || fault.Is(err, "core_slow") || fault.Is(err, "canceled")
+	if !unanswered || !slices.Contains(doneOnce, procedure) {
+		return err
+	}
+	f := *fault.Of(err)
+	f.Reason, f.Message = "outcome_unknown", "outcome unknown, it may have been done: "+f.Message
+	f.Mend = "look, with `atelier ps` and `atelier log`, before you ask again"
+	return &f
 }
 
 func fromWire(f *atelierv1.Fault, fallback fault.Code) *fault.Error {

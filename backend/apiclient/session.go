@@ -16,7 +16,7 @@ func (s session) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			req.Header().Set(SessionHeader, s.id)
 		}
 		resp, err := next(ctx, req)
-		return resp, Fault(err)
+		return resp, ofCall(req.Spec().Procedure, Fault(err))
 	}
 }
 
