@@ -24,6 +24,12 @@
 //
 // # Start-up
 //
+// Before Badger opens the store, and repairs it in its own way, what it would
+// drop is held to the anchor: a manifest that is gone or cut, tables without a
+// name in it and a write-ahead log that breaks off are taken for the remains of
+// a crash only when the rest holds all that was acknowledged. Else the store is
+// refused, and every file stays as it is.
+//
 // The newest slot of the anchor names the heads after the last group, and has
 // its bytes when they are few. A store that lacks exactly that group is
 // completed from it. A store below its anchor in any other way is data_loss.

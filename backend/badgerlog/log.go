@@ -101,10 +101,14 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 	}
 	l.anchor = anchor
 	report.AnchorTorn = torn
-	if err := dropEmptyLogs(filepath.Join(l.o.Dir, "log")); err != nil {
+	opt := storeOptions(l.o, l.fail)
+	if err := checkStore(opt, last, blank); err != nil {
+		return err
+	}
+	if err := dropEmptyLogs(opt.Dir); err != nil {
 		return openFault(err)
 	}
-	if l.db, err = openStore(l.o, l.fail); err != nil {
+	if l.db, err = openStore(opt); err != nil {
 		return err
 	}
 	if l.wal, err = openWAL(filepath.Join(l.o.Dir, "log")); err != nil {
@@ -148,9 +152,8 @@ func (l *Log) begin(ctx context.Context, report *Report) error {
 	return nil
 }
 
-func openStore(o Options, fail func(error)) (*badger.DB, error) {
-	dir := filepath.Join(o.Dir, "log")
-	opt := badger.DefaultOptions(dir).
+func storeOptions(o Options, fail func(error)) badger.Options {
+	return badger.DefaultOptions(filepath.Join(o.Dir, "log")).
 		WithSyncWrites(false). // wal.go syncs, and says when it fails
 		WithValueThreshold(valueThreshold).
 		WithMemTableSize(memTable).WithNumMemtables(2).
@@ -160,9 +163,9 @@ func openStore(o Options, fail func(error)) (*badger.DB, error) {
 		WithDetectConflicts(false).WithNumVersionsToKeep(1).WithMetricsEnabled(false).
 		WithChecksumVerificationMode(options.OnBlockRead).WithVerifyValueChecksum(true).
 		WithLogger(&teller{o.Tell, fail})
-	if err := checkTables(opt); err != nil {
-		return nil, openFault(err)
-	}
+}
+
+func openStore(opt badger.Options) (*badger.DB, error) {
 	// Managed: versions are ours, and a write wakes no keeper of Badger's clock.
 	// What is not durable yet stays unseen by Count alone.
 	db, err := badger.OpenManaged(opt)

@@ -22,21 +22,8 @@ import (
 
 // checkTables verifies every table that the manifest names, index and blocks,
 // before Badger opens it: on some damage Badger panics in a goroutine of its
-// own, at Open or when it compacts, which nobody can catch. What the manifest
-// does not name is half made, and Badger removes it.
-func checkTables(opt badger.Options) error {
-	file, err := os.Open(filepath.Join(opt.Dir, badger.ManifestFilename))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // a new store, or one that Badger will refuse
-	}
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	manifest, _, err := badger.ReplayManifestFile(file, opt.ExternalMagicVersion, opt)
-	if err != nil {
-		return err
-	}
+// own, at Open or when it compacts, which nobody can catch.
+func checkTables(dir string, manifest badger.Manifest) error {
 	tables := slices.Sorted(maps.Keys(manifest.Tables))
 	wrong := make([]error, len(tables))
 	var next atomic.Int64
@@ -44,7 +31,7 @@ func checkTables(opt badger.Options) error {
 	for range min(runtime.GOMAXPROCS(0), replayAhead) {
 		all.Go(func() {
 			for n := next.Add(1) - 1; n < int64(len(tables)); n = next.Add(1) - 1 {
-				path := table.NewFilename(tables[n], opt.Dir)
+				path := table.NewFilename(tables[n], dir)
 				if err := checkTable(path); err != nil {
 					wrong[n] = fmt.Errorf("table %s: %w", filepath.Base(path), err)
 				}

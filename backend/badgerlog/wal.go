@@ -114,18 +114,11 @@ func (w *wal) close() {
 // the anchor tells that it is gone. What a killed writer left in the others
 // Badger syncs itself, when it cuts them to their last whole record.
 func dropEmptyLogs(dir string) error {
-	folder, err := os.Open(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	release, alone, err := lockStore(dir)
+	if err != nil || !alone {
 		return err
 	}
-	defer folder.Close()
-	// Badger's own lock: whoever has the store open may just be making a file.
-	if unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return nil // Badger says so in a moment
-	}
+	defer release()
 	for _, pattern := range []string{"*.mem", "*.vlog"} {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
@@ -145,6 +138,27 @@ func dropEmptyLogs(dir string) error {
 		}
 	}
 	return nil
+}
+
+// lockStore takes Badger's own lock for a moment: whoever has the store open may
+// just be making a file. A folder that is not there is nobody's.
+func lockStore(dir string) (release func(), alone bool, err error) {
+	folder, err := os.Open(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return func() {}, true, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	err = unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return func() { folder.Close() }, true, nil
+	}
+	folder.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = nil // Badger says so in a moment
+	}
+	return nil, false, err
 }
 
 func syncPath(path string) error {
