@@ -36,6 +36,9 @@ type holder struct {
 	typing  typing
 	typedAt time.Time
 	ending  ending
+
+	socketAt time.Time // when the socket's file is looked for next
+	unheard  string    // why it could not be made anew, once that is told
 }
 
 // begin does everything up to a running program. When that cannot be, the notes
@@ -94,6 +97,7 @@ func (h *holder) start() (err error) {
 
 func (h *holder) watchAll() error {
 	h.watchTerminal()
+	h.socketAt = time.Now().Add(socketEvery)
 	err := errors.Join(
 		h.poller.watch(h.program.Ended(), 0, unix.EPOLLIN, aboutEnd, 0),
 		h.poller.watch(h.socket.fd, 0, unix.EPOLLIN, aboutSocket, 0))
@@ -175,6 +179,7 @@ func (h *holder) due() time.Time {
 	if at, ok := h.machine.Due(); ok {
 		sooner(time.Unix(0, at))
 	}
+	sooner(h.socketAt)
 	sooner(h.output.tellAt)
 	sooner(h.output.retryAt)
 	sooner(h.ending.drainedAt())
@@ -200,6 +205,9 @@ func (h *holder) tick(now time.Time) {
 			c.settle()
 			h.touch(c)
 		}
+	}
+	if !now.Before(h.socketAt) {
+		h.keepSocket(now)
 	}
 	h.endings(now)
 }

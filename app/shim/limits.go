@@ -41,6 +41,11 @@ const (
 	// maxUnnoted bounds the notes that wait for a full disk. Above it the
 	// clients, who cause most of them, are sent away.
 	maxUnnoted = 4096
+	// socketEvery is how often the socket's file is looked for: as good as nothing
+	// for an idle shim, and soon enough for whoever logs in again.
+	socketEvery = 3 * time.Second
+	// runtimeDepth is how many folders the core makes for its sockets.
+	runtimeDepth = 3
 	// backlog is how many clients may wait to be accepted.
 	backlog = 128
 

@@ -12,16 +12,30 @@ import (
 
 // socket is where clients come in: 0600, in a folder that is ours alone.
 type socket struct {
-	fd    int
-	path  string
-	inode uint64 // to remove nothing but what we made
-	spare int    // given up for a moment when there are no more descriptors
+	fd      int
+	path    string
+	folders []string // above it, see ownFolders
+	device  uint64   // with inode, what tells our file from another's
+	inode   uint64
+	spare   int // given up for a moment when there are no more descriptors
 }
 
 func listen(path string) (*socket, error) {
-	if err := private(filepath.Dir(path)); err != nil {
+	dir := filepath.Dir(path)
+	if err := private(dir); err != nil {
 		return nil, err
 	}
+	s, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	s.folders = ownFolders(dir)
+	s.hoard()
+	return s, nil
+}
+
+// open listens, in a folder that was found to be ours alone.
+func open(path string) (*socket, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, noSocket(err, path)
@@ -31,8 +45,28 @@ func listen(path string) (*socket, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	s.hoard()
 	return s, nil
+}
+
+// leadsHere reports whether the path still leads to us. While we listen no other
+// file gets the same inode.
+func (s *socket) leadsHere() bool {
+	var st unix.Stat_t
+	return unix.Lstat(s.path, &st) == nil && st.Dev == s.device && st.Ino == s.inode
+}
+
+// renewed listens on the same path anew, once its file or folders were removed:
+// a logout takes the runtime folder with it, and so may a cleaner of /tmp.
+func (s *socket) renewed() (*socket, error) {
+	if err := remake(s.folders); err != nil {
+		return nil, err
+	}
+	fresh, err := open(s.path)
+	if err != nil {
+		return nil, err
+	}
+	fresh.folders = s.folders
+	return fresh, nil
 }
 
 // bind makes the socket's file. Whatever has its name already, a link too, is
@@ -52,19 +86,7 @@ func (s *socket) bind() error {
 		_ = unix.Unlink(s.path)
 		return noSocket(err, s.path)
 	}
-	s.inode = st.Ino
-	return nil
-}
-
-// private refuses a folder that others may enter or change.
-func private(dir string) error {
-	var st unix.Stat_t
-	switch err := unix.Lstat(dir, &st); {
-	case err != nil:
-		return noSocket(err, dir)
-	case st.Mode&unix.S_IFMT != unix.S_IFDIR, int(st.Uid) != os.Geteuid(), st.Mode&0o077 != 0:
-		return fault.New(fault.PermissionDenied, "socket_planted", dir+" is not a folder of ours alone", "see who made it, and remove it")
-	}
+	s.device, s.inode = st.Dev, st.Ino
 	return nil
 }
 
@@ -117,8 +139,7 @@ func (s *socket) hoard() {
 }
 
 func (s *socket) close() {
-	var st unix.Stat_t
-	if err := unix.Lstat(s.path, &st); err == nil && st.Ino == s.inode {
+	if s.leadsHere() {
 		_ = unix.Unlink(s.path)
 	}
 	unix.Close(s.fd)

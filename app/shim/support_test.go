@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -40,6 +41,26 @@ type held struct {
 	cmd    *exec.Cmd
 	ended  chan struct{}
 	word   map[string]any
+	errors *record
+}
+
+// A record keeps what the shim complains of.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.text.Write(b)
+	return os.Stderr.Write(b)
+}
+
+func (r *record) has(what string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Contains(r.text.String(), what)
 }
 
 // ordinary is the launch of a shell that runs a script.
@@ -87,8 +108,8 @@ func fed(t testing.TB, dir, text string) *held {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &held{t: t, dir: dir, cmd: exec.Command(program(t), dir), ended: make(chan struct{})}
-	h.cmd.Stdin, h.cmd.Stderr = strings.NewReader(text), os.Stderr
+	h := &held{t: t, dir: dir, cmd: exec.Command(program(t), dir), ended: make(chan struct{}), errors: &record{}}
+	h.cmd.Stdin, h.cmd.Stderr = strings.NewReader(text), h.errors
 	h.cmd.Env = []string{asShim + "=1", "CANARY=of the shim"}
 	h.cmd.ExtraFiles = []*os.File{theirs}
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// counts a line every moment until a file is there, and then answers.
+const counts = `stty -echo; n=0; while [ ! -e "$0" ]; do n=$((n+1)); echo $n; sleep 0.01; done; echo "counted $n"; while read line; do echo "got $line"; done`
+
+// A logout takes the folder of the sockets with it, and a login makes it anew.
+// Whoever runs on is reached again, by the core of before and by one of later.
+func TestATerminalIsReachedAgainWhenTheRuntimeFolderWasRemoved(t *testing.T) {
+	runtime, err := os.MkdirTemp("", "ar") // a short path: sockets lie below it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(runtime) }) // after the home
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	h := newHome(t)
+	stop := filepath.Join(h.dir, "stop")
+	h.begin("held", "sh", "-c", counts, stop)
+	h.says("held", "5\r\n")
+	socket := h.socketOf("held")
+
+	relogin(t, runtime)
+	h.listens(socket)
+	h.run("send", "held", "of before", "--enter")
+	h.run("resize", "held", "90", "30")
+
+	core := h.core()
+	relogin(t, runtime)
+	h.kill9(core)
+	h.listens(socket)
+	if now := h.core(); now == core {
+		t.Fatal("no other core took over")
+	}
+	h.run("send", "held", "of later", "--enter")
+	relogin(t, runtime)
+	h.kill9(h.core()) // and one that finds no socket at first
+	h.until("it is reached again", func() bool {
+		_, _, status := h.try("resize", "held", "100", "30")
+		return status == 0
+	})
+	if err := os.WriteFile(stop, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.says("held", "got of later\r\n")
+	h.run("kill", "held", "--signal", "KILL")
+	h.ends("held", 128+9)
+	h.counted("held", "got of before", "got of later")
+	h.verified()
+}
+
+func relogin(t *testing.T, runtime string) {
+	t.Helper()
+	if err := os.RemoveAll(runtime); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(runtime, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listens waits until a socket is there again, as closed as it was.
+func (h *home) listens(socket string) {
+	h.t.Helper()
+	h.until("the shim listens anew", func() bool {
+		_, err := os.Lstat(socket)
+		return err == nil
+	})
+	h.closed(socket, os.ModeSocket|0o600)
+	for dir, n := filepath.Dir(socket), 0; n < 3; dir, n = filepath.Dir(dir), n+1 {
+		h.closed(dir, os.ModeDir|0o700)
+	}
+}
+
+// counted looks that the transcript has every line that was written, once.
+func (h *home) counted(name string, after ...string) {
+	h.t.Helper()
+	lines := strings.Split(strings.TrimSuffix(h.run("transcript", name, "--raw"), "\r\n"), "\r\n")
+	n := len(lines) - len(after) - 1
+	want := make([]string, 0, len(lines))
+	for i := range n {
+		want = append(want, strconv.Itoa(i+1))
+	}
+	want = append(append(want, "counted "+strconv.Itoa(n)), after...)
+	same(h.t, "the transcript", []byte(strings.Join(lines, "\n")), []byte(strings.Join(want, "\n")))
+}
+
+func (h *home) socketOf(name string) string {
+	h.t.Helper()
+	var l struct{ Socket string }
+	text, err := os.ReadFile(filepath.Join(h.dir, "data", "spool", h.find(name).ID, "launch.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &l)
+	}
+	if err != nil || l.Socket == "" {
+		h.t.Fatalf("no socket of %s: %v", name, err)
+	}
+	return l.Socket
+}
