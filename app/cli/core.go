@@ -38,10 +38,16 @@ func (p *program) coreCommand() *cobra.Command {
 		&cobra.Command{Use: "stop", Short: "End the core in order; programs run on", Args: wants(),
 			Long: "Ends the core and waits until it is gone. Programs run on in their terminals, and the next command\n" +
 				"starts a core that finds them again.",
-			RunE: func(cmd *cobra.Command, _ []string) error { return p.coreStop(cmd.Context()) }},
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				p.soon = true
+				return p.coreStop(cmd.Context())
+			}},
 		&cobra.Command{Use: "status", Short: "Tell whether the core runs, and how it is", Args: wants(),
 			Long: "Tells who the core of this home is and how it is. Exits 6 when none runs.",
-			RunE: func(cmd *cobra.Command, _ []string) error { return p.coreStatus(cmd.Context(), p.openRunning) }},
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				p.soon = true
+				return p.coreStatus(cmd.Context(), p.openRunning)
+			}},
 		p.coreLogsCommand())
 	return core
 }
@@ -65,6 +71,8 @@ func (p *program) coreStatus(ctx context.Context, open func(context.Context) (*s
 		return err
 	}
 	defer s.Close()
+	ctx, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
 	a, err := do(ctx, s.Core.Status, ask(s, s.Core.Status))
 	if err != nil {
 		return err
@@ -104,13 +112,20 @@ func (p *program) coreStop(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	if _, err := do(ctx, s.Core.Stop, ask(s, s.Core.Stop)); err != nil {
+	if err := s.stop(ctx); err != nil {
 		return err
 	}
 	if err := released(ctx, h); err != nil {
 		return err
 	}
 	return p.stopped("the core has ended; programs run on")
+}
+
+func (s *studio) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
+	_, err := do(ctx, s.Core.Stop, ask(s, s.Core.Stop))
+	return err
 }
 
 func (p *program) stopped(said string) error {

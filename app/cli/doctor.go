@@ -41,11 +41,14 @@ func (p *program) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.soon = true
 	s, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	ctx, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
 	a, err := do(ctx, s.Core.Doctor, ask(s, s.Core.Doctor))
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ const (
 	// callWait bounds one call of the core that answers at once: a disk that
 	// syncs in ten seconds is given several tries.
 	callWait = time.Minute
+	// soonWait bounds a call of the commands that tell what is wrong with a core.
+	soonWait = 10 * time.Second
 	// reachTries is how often a core that ends in the middle of the first call is
 	// given up for another: one that was killed accepts for a moment longer.
 	reachTries = 5

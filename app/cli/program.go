@@ -18,6 +18,7 @@ type program struct {
 	home                  string
 	session               string
 	json                  bool
+	soon                  bool // a core that hangs is told at once, not after the wait for a slow disk
 }
 
 // run carries out one command line and returns the exit status.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"connectrpc.com/connect"
@@ -26,6 +27,8 @@ type studio struct {
 	session string
 	// actor is whom that session speaks for; empty like it.
 	actor string
+	// wait bounds a call that answers at once.
+	wait time.Duration
 }
 
 // openNew reaches the core, which it starts when none answers. Where there is no
@@ -93,7 +96,10 @@ func (p *program) reach(ctx context.Context, open opener) (*studio, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &studio{Client: client}
+		s := &studio{Client: client, wait: callWait}
+		if p.soon {
+			s.wait = soonWait
+		}
 		err = s.join(ctx)
 		if (fault.Is(err, "core_gone") || fault.Is(err, "core_stopped")) && tries < reachTries {
 			client.Close() // it was ending: another one answers
@@ -110,6 +116,8 @@ func (s *studio) join(ctx context.Context) error {
 	}
 	q := ask(s, s.Core.OpenSession)
 	q.Msg.Surface = "cli"
+	ctx, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
 	a, err := do(ctx, s.Core.OpenSession, q)
 	if err != nil {
 		return err

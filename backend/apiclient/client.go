@@ -4,9 +4,14 @@ package apiclient
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"syscall"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -41,23 +46,25 @@ type Client struct {
 // Open returns a client of the home's core, which it starts when none answers.
 // Faults of a core that refuses to start come back as the core wrote them.
 func Open(ctx context.Context, h Home) (*Client, error) {
-	if err := h.ensure(ctx); err != nil {
+	pid, err := h.ensure(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return newClient(h), nil
+	return newClient(h, pid), nil
 }
 
 // OpenRunning is Open without starting: reason "core_stopped" when none answers.
 func OpenRunning(ctx context.Context, h Home) (*Client, error) {
-	if err := h.probe(ctx); err != nil {
+	pid, err := h.probe(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return newClient(h), nil
+	return newClient(h, pid), nil
 }
 
-func newClient(h Home) *Client {
+func newClient(h Home, pid int) *Client {
 	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx) }}
-	opts := []connect.ClientOption{connect.WithInterceptors(session{os.Getenv("ATELIER_SESSION")}),
+	opts := []connect.ClientOption{connect.WithInterceptors(session{os.Getenv("ATELIER_SESSION"), pid}),
 		connect.WithReadMaxBytes(answerMax)}
 	web, base := &http.Client{Transport: t}, "http://core/api"
 	return &Client{
@@ -85,18 +92,63 @@ func (h Home) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// probe tells whether something listens on the socket.
-func (h Home) probe(ctx context.Context) error {
+// probe asks whether a core answers on the socket, and whose it is.
+func (h Home) probe(ctx context.Context) (pid int, err error) {
 	if h.Check != nil {
 		if err := h.Check(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	conn, err := h.dial(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return conn.Close()
+	defer conn.Close()
+	pid = pidOf(conn)
+	return pid, answered(conn, pid)
+}
+
+// answered waits for a first answer. The kernel takes connections for a core that
+// is stopped or wedged, too.
+func answered(conn net.Conn, pid int) error {
+	err := conn.SetDeadline(time.Now().Add(firstWait))
+	if err == nil {
+		_, err = io.WriteString(conn, "GET /api/ HTTP/1.0\r\n\r\n")
+	}
+	if err == nil {
+		_, err = conn.Read(make([]byte, 1))
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return silent(strconv.Itoa(pid))
+	}
+	return stopped(err) // it is ending
+}
+
+// pidOf is the process that listens at the other end; 0 when the kernel does not say.
+func pidOf(conn net.Conn) (pid int) {
+	socket, ok := conn.(*net.UnixConn)
+	if !ok {
+		return 0
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Control(func(fd uintptr) { // without it the pid is 0
+		if peer, err := syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED); err == nil {
+			pid = int(peer.Pid)
+		}
+	})
+	return pid
+}
+
+// silent is the fault of a home that a process holds without answering.
+func silent(pid string) *fault.Error {
+	return fault.New(fault.DeadlineExceeded, "core_silent", "pid "+pid+" holds the home and does not answer",
+		"let it go on with `kill -CONT "+pid+"`, or end it with `kill -9 "+pid+"`: programs run on, and nothing acknowledged is lost").With("pid", pid)
 }
 
 func stopped(err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"connectrpc.com/connect"
 
@@ -61,14 +62,21 @@ var doneOnce = []string{
 
 // ofCall is the fault of a call, which is not to be repeated blindly when nobody
 // knows whether it was done.
-func ofCall(procedure string, err error) error {
-	unanswered := fault.Is(err, "core_gone") || fault.Is(err, "core_slow") || fault.Is(err, "canceled")
+func (s session) ofCall(procedure string, err error) error {
+	if fault.Is(err, "core_slow") && s.core != 0 {
+		err = silent(strconv.Itoa(s.core))
+	}
+	unanswered := fault.Is(err, "core_gone") || fault.Is(err, "core_silent") || fault.Is(err, "core_slow") || fault.Is(err, "canceled")
 	if !unanswered || !slices.Contains(doneOnce, procedure) {
 		return err
 	}
 	f := *fault.Of(err)
+	if f.Reason == "core_silent" {
+		f.Mend += "; then look before you ask again"
+	} else {
+		f.Mend = "look, with `atelier ps` and `atelier log`, before you ask again"
+	}
 	f.Reason, f.Message = "outcome_unknown", "outcome unknown, it may have been done: "+f.Message
-	f.Mend = "look, with `atelier ps` and `atelier log`, before you ask again"
 	return &f
 }
 

@@ -39,7 +39,7 @@ func dying(t *testing.T) Home {
 
 // A call that may have been done is not to be sent again blindly.
 func TestOutcomeOfAnUnansweredCall(t *testing.T) {
-	c := newClient(dying(t))
+	c := newClient(dying(t), 0)
 	defer c.Close()
 	x, ctx := c.Executions, context.Background()
 	for reason, calls := range map[string]map[string]error{

@@ -5,6 +5,9 @@ import "time"
 const (
 	// dialWait is when a socket that does not answer is given up as dead.
 	dialWait = time.Second
+	// firstWait is when a core that takes a connection and says nothing is told to
+	// be silent: one that works answers in milliseconds, on a busy machine too.
+	firstWait = 5 * time.Second
 	// startWait bounds how long a starting core may recover its log: a million
 	// events open in under two seconds, a slow disk is given ten times that.
 	startWait = 20 * time.Second

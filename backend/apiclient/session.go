@@ -8,7 +8,10 @@ import (
 
 // session puts the caller's session on every call and turns wire errors into
 // faults.
-type session struct{ id string }
+type session struct {
+	id   string
+	core int // the pid of the core
+}
 
 func (s session) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
@@ -16,7 +19,7 @@ func (s session) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			req.Header().Set(SessionHeader, s.id)
 		}
 		resp, err := next(ctx, req)
-		return resp, ofCall(req.Spec().Procedure, Fault(err))
+		return resp, s.ofCall(req.Spec().Procedure, Fault(err))
 	}
 }
 

@@ -23,10 +23,10 @@ const startFD = 3
 // ensure starts a core unless one answers. Of two starters one core loses the
 // lock and both starters find the winner's socket. A core that was killed may
 // hold the lock for a moment longer than it answers, so it is tried again.
-func (h Home) ensure(ctx context.Context) error {
-	err := h.probe(ctx)
+func (h Home) ensure(ctx context.Context) (pid int, err error) {
+	pid, err = h.probe(ctx)
 	if err == nil || !mayStart(err) {
-		return err
+		return pid, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
@@ -37,21 +37,24 @@ func (h Home) ensure(ctx context.Context) error {
 		case fault.Is(started, "home_open"):
 			taken = started
 		case taken != nil && fault.Is(started, "core_start"):
-			return taken // the time was up before the second one could say the same
+			return 0, heldBy(taken) // the time was up before the second one could say the same
 		case started != nil:
-			return started
+			return 0, started
 		}
-		err := h.await(ctx, winnerWait)
+		pid, err := h.await(ctx, winnerWait)
 		switch {
 		case err == nil || !mayStart(err):
-			return err
+			return pid, err
 		case ctx.Err() != nil && taken != nil:
-			return taken
+			return 0, heldBy(taken)
 		case ctx.Err() != nil:
-			return cannotStart(err)
+			return 0, cannotStart(err)
 		}
 	}
 }
+
+// heldBy is the fault of a home that somebody had open all the time.
+func heldBy(taken error) error { return silent(fault.Of(taken).Details["pid"]) }
 
 // mayStart is true when nothing listens, or nothing was made yet.
 func mayStart(err error) bool {
@@ -147,19 +150,19 @@ func firstWord(ctx context.Context, pipe *os.File) error {
 }
 
 // await polls the socket until it answers, or for as long as wait.
-func (h Home) await(ctx context.Context, wait time.Duration) error {
+func (h Home) await(ctx context.Context, wait time.Duration) (pid int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		err := h.probe(ctx)
+		pid, err := h.probe(ctx)
 		if err == nil || !mayStart(err) {
-			return err
+			return pid, err
 		}
 		select {
 		case <-ctx.Done():
-			return err
+			return 0, err
 		case <-tick.C:
 		}
 	}
