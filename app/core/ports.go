@@ -26,7 +26,7 @@ func portsOf(h home.Home, log *badgerlog.Log, report badgerlog.Report, say func(
 	if err != nil {
 		return studio.Ports{}, err
 	}
-	return studio.Ports{Log: log, Auditor: auditor{log, report}, Spools: recorded, Quota: quota, Reserve: spoolReserve,
+	return studio.Ports{Log: log, Auditor: auditor{log, report, true}, Spools: recorded, Quota: quota, Reserve: spoolReserve,
 		Boot: boot(say), Now: time.Now, Random: rand.Reader, Tell: say}, nil
 }
 
@@ -99,6 +99,7 @@ func boot(say func(level, message string)) string {
 type auditor struct {
 	log    *badgerlog.Log
 	opened badgerlog.Report
+	mended bool // at the start what opened tells was mended, else it is as it was
 }
 
 func (a auditor) AuditLog(ctx context.Context, progress func(events, seals uint64)) (events, seals uint64, wrong []studio.Problem, err error) {
@@ -106,12 +107,7 @@ func (a auditor) AuditLog(ctx context.Context, progress func(events, seals uint6
 	if err != nil {
 		return r.Events, r.Seals, nil, err
 	}
-	if a.opened.AnchorTorn {
-		wrong = append(wrong, problem("anchor_slot", "one slot of the anchor was unreadable; it has been written anew"))
-	}
-	if a.opened.ValuesCut > 0 {
-		wrong = append(wrong, problem("values", "the end of what sessions had seen was unreadable and is gone"))
-	}
+	wrong = a.found()
 	for _, f := range r.Findings {
 		wrong = append(wrong, problem(f.Code, f.Where+": "+f.What))
 	}
@@ -119,6 +115,24 @@ func (a auditor) AuditLog(ctx context.Context, progress func(events, seals uint6
 		wrong = append(wrong, problem("more", "there are further findings than those named here"))
 	}
 	return r.Events, r.Seals, wrong, nil
+}
+
+// found tells what a start finds and mends by itself.
+func (a auditor) found() (wrong []studio.Problem) {
+	tell := func(code, what, is, was string) {
+		message, mend := what+" is unreadable, as after a power cut; "+is, "nothing must be done, the history is whole; if power was not lost, look after the disk"
+		if a.mended {
+			message = what + " was unreadable when the core started, as after a power cut; " + was
+		}
+		wrong = append(wrong, studio.Problem{Code: code, Message: message, Mend: mend})
+	}
+	if a.opened.AnchorTorn {
+		tell("anchor_slot", "one of two slots of the anchor", "the next start writes it anew", "it has been written anew")
+	}
+	if a.opened.ValuesCut > 0 {
+		tell("values", "the end of what sessions had seen", "the next start drops it", "it is gone")
+	}
+	return wrong
 }
 
 func problem(code, message string) studio.Problem {

@@ -85,7 +85,7 @@ func (d *daemon) audit(ctx context.Context, named string) (found audit, err erro
 	if err != nil {
 		return found, err
 	}
-	log, report, err := badgerlog.Open(ctx, badgerlog.Options{Dir: d.home.Data, Key: k.replica, Random: rand.Reader, Tell: d.say})
+	log, report, err := badgerlog.Open(ctx, badgerlog.Options{Dir: d.home.Data, Key: k.replica, Random: rand.Reader, Tell: d.say, Inspect: true})
 	if err != nil {
 		return found, err
 	}
@@ -98,6 +98,7 @@ func (d *daemon) auditLog(ctx context.Context, log *badgerlog.Log, report badger
 	if err != nil {
 		return found, err
 	}
+	ports.Auditor = auditor{log: log, opened: report}
 	s, err := studio.OpenForAudit(ctx, ports)
 	if err != nil {
 		return found, err

@@ -83,3 +83,58 @@ func TestOpenHomeIsLeftAlone(t *testing.T) {
 		t.Errorf("exit %d: %s", status, said)
 	}
 }
+
+// What a power cut leaves is told calmly, and by every audit until a start mends it.
+func TestCutValuesAreToldByEveryAudit(t *testing.T) {
+	h := old(t)
+	values, err := os.OpenFile(filepath.Join(h.Data, "values"), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := values.WriteString("torn"); err != nil {
+		t.Fatal(err)
+	}
+	values.Close()
+	for range 2 {
+		status, found, said := verified(t, h)
+		if status != fault.ExitDataLoss || len(found.Problems) != 1 || found.Problems[0].Code != "values" {
+			t.Fatalf("exit %d: %s", status, said)
+		}
+	}
+	p := begin(t, "run", "--home", h.Root)
+	p.serves()
+	call(t, h, "CoreService/Stop", "{}")
+	if status := p.status(); status != 0 {
+		t.Fatalf("exit %d: %s", status, p.said.String())
+	}
+	if status, found, said := verified(t, h); status != 0 || len(found.Problems) > 0 {
+		t.Errorf("exit %d: %s", status, said)
+	}
+}
+
+// A store whose manifest is harmed loses no table: with the manifest back all is well.
+func TestHarmedManifestIsRefusedAndHarmsNoMore(t *testing.T) {
+	h := old(t)
+	path := filepath.Join(h.Data, "log", "MANIFEST")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, int64(len(whole)-1)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if status, _, said := verified(t, h); status != fault.ExitDataLoss {
+			t.Fatalf("exit %d: %s", status, said)
+		}
+		if status := begin(t, "run", "--home", h.Root).status(); status != fault.ExitDataLoss {
+			t.Fatalf("a start: exit %d", status)
+		}
+	}
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, found, said := verified(t, h); status != 0 || found.Events != 2 {
+		t.Errorf("exit %d: %s", status, said)
+	}
+}

@@ -376,3 +376,60 @@ func BenchmarkAudit(b *testing.B) {
 		})
 	}
 }
+
+// An audit changes neither anchor nor values, so that the next one tells the
+// same; the control is a start, which mends and tells it once.
+func TestAuditMendsNothing(t *testing.T) {
+	k := keptLog(t, 3, true)
+	k = k.with("values", func(f keptFile) keptFile { return keptFile{append(f.bytes, 1, 2, 3), f.size + 3} })
+	k = k.with("anchor", func(f keptFile) keptFile { f.bytes[slotSize+20] ^= 1; return f })
+	k["values.new"] = keptFile{[]byte("half"), 4}
+	dir := k.write(t)
+	for range 2 {
+		r, err := Audit(context.Background(), homeOf(dir), nil)
+		if err != nil || codesOf(r) != "anchor_slot values" {
+			t.Fatal(r.Findings, err)
+		}
+		for _, name := range []string{"anchor", "values", "values.new"} {
+			if after := keep(t, dir)[name]; string(after.bytes) != string(k[name].bytes) || after.size != k[name].size {
+				t.Errorf("%s was changed", name)
+			}
+		}
+	}
+	if l, report, err := Open(context.Background(), homeOf(dir)); err != nil || report.ValuesCut != 3 || !report.AnchorTorn {
+		t.Fatal(report, err)
+	} else if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Audit(context.Background(), homeOf(dir), nil); err != nil || len(r.Findings) > 0 {
+		t.Error(r.Findings, err)
+	}
+}
+
+// Neither writes nor seals come of an audit, and none is missed by it.
+func TestInspectedLogTakesNoWrites(t *testing.T) {
+	o := homeOf(keptLog(t, 3, false).write(t))
+	o.Inspect = true
+	l, _, err := Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := l.Append(context.Background(), draft(l, nil)); !fault.Is(err, "read_only") {
+		t.Error("an event:", err)
+	}
+	if err := l.SaveState("word", []byte("new")); !fault.Is(err, "read_only") {
+		t.Error("a value:", err)
+	}
+	if r, err := l.Audit(context.Background(), nil); err != nil || len(r.Findings) > 0 {
+		t.Error(r.Findings, err)
+	}
+}
+
+func TestAuditBeginsNoLog(t *testing.T) {
+	o := homeOf(t.TempDir())
+	o.Inspect = true
+	if _, _, err := Open(context.Background(), o); !fault.Is(err, "log_empty") {
+		t.Error(err)
+	}
+}

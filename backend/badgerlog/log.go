@@ -117,7 +117,7 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 	if err := l.recover(last, blank, report); err != nil {
 		return err
 	}
-	if l.values, report.ValuesCut, err = openValues(filepath.Join(l.o.Dir, "values")); err != nil {
+	if l.values, report.ValuesCut, err = openValues(filepath.Join(l.o.Dir, "values"), l.o.Inspect); err != nil {
 		return openFault(err)
 	}
 	return l.begin(ctx, report)
@@ -127,6 +127,9 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 // and a seal over what an earlier run left. A log that is refused keeps its
 // anchor as it was, to tell what is wrong. Genesis comes first.
 func (l *Log) begin(ctx context.Context, report *Report) error {
+	if l.at.Events == 0 && l.o.Inspect {
+		return fault.New(fault.NotFound, "log_empty", "the log was never begun", "start the core once: it begins it")
+	}
 	if report.Created = l.at.Events == 0; report.Created {
 		if err := l.writeGenesis(); err != nil {
 			return err
@@ -137,6 +140,11 @@ func (l *Log) begin(ctx context.Context, report *Report) error {
 	}
 	if err := l.replay(ctx); err != nil {
 		return err
+	}
+	if l.o.Inspect {
+		l.why = "it is open for an audit" // nobody else has it yet
+		l.publish()
+		return nil
 	}
 	if err := l.commit(nil, l.at); err != nil {
 		return err
@@ -226,6 +234,10 @@ func (l *Log) closeStore() error {
 func (l *Log) Close() error {
 	var err error
 	l.closing.Do(func() {
+		if l.o.Inspect {
+			err = l.release()
+			return
+		}
 		last := newRequest()
 		last.seal = true
 		err = l.await(last, true)

@@ -30,6 +30,9 @@ type Options struct {
 	// first; nil drops them. Open reads the whole log anyway, so a fold over
 	// events needs no second reading. An error ends Open and is returned.
 	Replay func(arrival uint64, e event.Event) error
+	// Inspect is for an audit: anchor, seals and values stay as they are found, so
+	// that what one audit tells the next one tells too. No writes are taken.
+	Inspect bool
 	// Tell takes what the store has to say to an operator; nil drops it.
 	Tell func(level, message string)
 
@@ -48,12 +51,12 @@ type Report struct {
 	// CompletedSeals counts the seals of that group, likewise.
 	CompletedSeals int
 	// AnchorTorn is true when one slot of the anchor was unreadable, as after a
-	// power cut in the middle of a write, and was written anew.
+	// power cut in the middle of a write, and was written anew unless Inspect.
 	AnchorTorn bool
 	// Sealed counts events that an earlier run had left without a seal.
 	Sealed int
 	// ValuesCut counts bytes at the end of the saved values that could not be
-	// read and are gone, as after a power cut: values are not synced.
+	// read, as after a power cut: values are not synced. Without Inspect they are gone.
 	ValuesCut int
 }
 

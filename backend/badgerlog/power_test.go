@@ -312,7 +312,7 @@ func savedBefore(t *testing.T, ended, syncOff bool) string {
 	if err := os.MkdirAll(after, 0o700); err != nil { // a cut may leave nothing
 		t.Fatal(err)
 	}
-	v, _, err := openValues(filepath.Join(after, "values"))
+	v, _, err := openValues(filepath.Join(after, "values"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestPowerCutAfterAnOrderlyEndTakesNoValue(t *testing.T) {
 
 func TestPowerCutTakesNoValueThatWasSynced(t *testing.T) {
 	disk, dir := mount(t)
-	v, _, err := openValues(filepath.Join(dir, "values"))
+	v, _, err := openValues(filepath.Join(dir, "values"), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,18 +29,21 @@ type values struct {
 }
 
 // openValues reads what was saved, and tells how many bytes at the end are no
-// whole records. Those are dropped.
-func openValues(path string) (v *values, cut int, err error) {
+// whole records. Those are dropped, unless the file is only inspected.
+func openValues(path string, inspect bool) (v *values, cut int, err error) {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, 0, err
-	}
-	if err := dropUnfinished(path); err != nil {
 		return nil, 0, err
 	}
 	v = &values{path: path, all: map[string][]byte{}}
 	v.size = v.read(old)
 	cut = len(old) - v.size
+	if inspect {
+		return v, cut, nil
+	}
+	if err := dropUnfinished(path); err != nil {
+		return nil, 0, err
+	}
 	if cut > 0 || v.outdated() {
 		return v, cut, v.rewrite()
 	}

@@ -132,18 +132,25 @@ func TestRemovedValueStaysRemoved(t *testing.T) {
 	}
 }
 
-// What is cut is told once, and the file then is whole.
+// What is cut every audit tells, until a start tells it and makes the file whole.
 func TestCutValuesAreTold(t *testing.T) {
 	k := keptLog(t, 1, true)
 	cut := k.with("values", func(f keptFile) keptFile {
 		return keptFile{append(f.bytes, 1, 2, 3), f.size + 3}
 	})
 	dir := cut.write(t)
-	r, err := Audit(context.Background(), homeOf(dir), nil)
-	if err != nil || len(r.Findings) != 1 || r.Findings[0].Code != "values" {
-		t.Fatal(r.Findings, err)
+	for range 2 {
+		r, err := Audit(context.Background(), homeOf(dir), nil)
+		if err != nil || len(r.Findings) != 1 || r.Findings[0].Code != "values" {
+			t.Fatal(r.Findings, err)
+		}
 	}
 	l, report, err := Open(context.Background(), homeOf(dir))
+	if err != nil || report.ValuesCut != 3 {
+		t.Fatal(report, err)
+	}
+	l.Close()
+	l, report, err = Open(context.Background(), homeOf(dir))
 	if err != nil || report.ValuesCut != 0 || string(l.LoadState("floor")) != "value" {
 		t.Fatal(report, err)
 	}
@@ -312,7 +319,7 @@ func unsynced(v *values) error {
 
 func openTestValues(t *testing.T, dir string) *values {
 	t.Helper()
-	v, _, err := openValues(filepath.Join(dir, "values"))
+	v, _, err := openValues(filepath.Join(dir, "values"), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package studio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -178,5 +179,34 @@ func TestAuditTellsLostFromUnreadable(t *testing.T) {
 				t.Errorf("the mend is %q", found[0].Mend)
 			}
 		})
+	}
+}
+
+// finding is an audit of the log that finds one thing more.
+type finding struct{ Auditor }
+
+func (f finding) AuditLog(ctx context.Context, progress func(events, seals uint64)) (events, seals uint64, wrong []Problem, err error) {
+	events, seals, wrong, err = f.Auditor.AuditLog(ctx, progress)
+	return events, seals, append(wrong, Problem{Code: "values", Message: "they are cut"}), err
+}
+
+// What is wrong beside the events hides nothing that is wrong with the bytes.
+func TestAuditComparesBytesAlsoWhenTheLogHasAFinding(t *testing.T) {
+	w := newWorld(t)
+	w.p.Auditor = finding{w}
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	shim.prints("some output")
+	shim.note(attach.Note{Kind: attach.NoteExited})
+	if _, _, err := w.Wait(background, Caller{}, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if found, last := w.audited(); len(found) != 1 || last.Executions != 1 || last.OutputBytes != uint64(len("some output")) {
+		t.Fatalf("%v, %+v", found, last)
+	}
+	if err := w.Remove(id); err != nil {
+		t.Fatal(err)
+	}
+	if found, _ := w.audited(); len(found) != 2 || found[0].Code != "values" || found[1].Code != "spool_lost" {
+		t.Errorf("%v", found)
 	}
 }
