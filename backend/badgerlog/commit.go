@@ -90,13 +90,20 @@ func (l *Log) room() error {
 	if now.Sub(l.roomy) < roomTrust {
 		return nil
 	}
+	if err := checkReserve(l.o.Dir); err != nil {
+		return err
+	}
+	l.roomy = now
+	return nil
+}
+
+func checkReserve(dir string) error {
 	var s unix.Statfs_t
-	if err := unix.Statfs(l.o.Dir, &s); err != nil {
+	if err := unix.Statfs(dir, &s); err != nil {
 		return err
 	}
 	if s.Bavail*uint64(s.Bsize) < reserve {
 		return fmt.Errorf("less than %d MiB are free: %w", reserve>>20, syscall.ENOSPC)
 	}
-	l.roomy = now
 	return nil
 }

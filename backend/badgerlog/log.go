@@ -209,8 +209,15 @@ func (l *Log) release() error {
 
 // closeStore closes Badger. On a failing disk it would try for ever to write
 // what it holds, and nothing of that was acknowledged without being durable:
-// then it is left as a crash would leave it.
+// then it is left as a crash would leave it. On a full one it would write into a
+// mapped file without a place on the disk, which kills the process: the store is
+// left likewise, open until the process ends, and the next start flushes what the
+// write-ahead log holds.
 func (l *Log) closeStore() error {
+	if err := checkReserve(l.o.Dir); isFull(err) {
+		l.o.Tell("warn", "the store is closed without a flush, which the next start does: "+err.Error())
+		return nil
+	}
 	done := make(chan error, 1)
 	go func() { done <- l.db.Close() }()
 	select {

@@ -83,6 +83,10 @@ func writer(dir string, syncOff bool) {
 	}
 	wg.Wait()
 	<-orphan
+	if os.Getenv("BADGERLOG_CLOSE") == "bare" {
+		fmt.Println("closed", l.db.Close())
+		return
+	}
 	fmt.Println("closed", l.Close())
 }
 
@@ -392,5 +396,45 @@ func failDisk(t *testing.T, harm func(*sim.Disk), n int, want string) {
 	}
 	if late := c.said("late"); len(late) > 0 {
 		t.Error("begun after a refusal, and acknowledged:", late)
+	}
+}
+
+// closeFull ends a writer in order on a disk that has become full: a touch of a
+// page that has no place on it kills. It returns what was acknowledged, whether
+// the writer came to its end, and what is left.
+func closeFull(t *testing.T) (acked []string, closed bool, left string) {
+	t.Helper()
+	disk, dir := mount(t)
+	c := startWriter(t, dir, false)
+	defer c.kill()
+	c.waitFor(t, "ack", 50)
+	disk.SetFree(1 << 20)
+	c.waitFor(t, "refused", 8) // no write is under way
+	disk.FailReads(syscall.ENOSPC)
+	c.input.Close()
+	<-c.ended
+	disk.FailReads(0)
+	left = filepath.Join(t.TempDir(), "after")
+	if err := sim.Restore(disk.Cut(), left); err != nil {
+		t.Fatal(err)
+	}
+	return c.said("ack"), len(c.said("closed")) > 0, left
+}
+
+func TestCloseOnAFullDiskLivesAndLosesNothing(t *testing.T) {
+	acked, closed, left := closeFull(t)
+	if !closed {
+		t.Error("the process did not live to the end of Close")
+	}
+	if n, err := lost(left, acked); n > 0 || err != nil {
+		t.Errorf("%d of %d events lost: %v", n, len(acked), err)
+	}
+}
+
+// The control: Badger's own flush at close is killed by that disk.
+func TestBareCloseOnAFullDiskIsKilled(t *testing.T) {
+	t.Setenv("BADGERLOG_CLOSE", "bare")
+	if _, closed, _ := closeFull(t); closed {
+		t.Error("a flush to a full disk does no harm: the test of Close shows nothing")
 	}
 }

@@ -32,7 +32,7 @@ func (t *teller) Debugf(string, ...any)       {}
 func line(f string, a []any) string { return strings.TrimSpace(fmt.Sprintf(f, a...)) }
 
 func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "no space left")
+	return err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "no space left"))
 }
 
 func isBusy(err error) bool {

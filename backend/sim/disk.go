@@ -32,6 +32,7 @@ type Disk struct {
 	free   uint64
 	writes syscall.Errno
 	syncs  syscall.Errno
+	reads  syscall.Errno
 	blocks uint64
 }
 
@@ -51,6 +52,11 @@ func (d *Disk) FailWrites(errno syscall.Errno) { d.mu.Lock(); d.writes = errno; 
 
 // FailSyncs makes every later sync fail with errno; 0 mends it.
 func (d *Disk) FailSyncs(errno syscall.Errno) { d.mu.Lock(); d.syncs = errno; d.mu.Unlock() }
+
+// FailReads makes every later read fail with errno; 0 mends it. It stands for a
+// full disk under a mapped file: the first touch of a page without a place on the
+// disk then ends the process by SIGBUS.
+func (d *Disk) FailReads(errno syscall.Errno) { d.mu.Lock(); d.reads = errno; d.mu.Unlock() }
 
 // SetFree sets the free bytes that the disk tells.
 func (d *Disk) SetFree(n uint64) { d.mu.Lock(); d.free = n; d.mu.Unlock() }
@@ -219,6 +225,9 @@ func (f *file) Open(context.Context, uint32) (fs.FileHandle, uint32, syscall.Err
 func (f *file) Read(_ context.Context, _ fs.FileHandle, into []byte, at int64) (fuse.ReadResult, syscall.Errno) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
+	if f.disk.reads != 0 {
+		return nil, f.disk.reads
+	}
 	n := 0
 	if at < int64(len(f.data)) {
 		n = copy(into, f.data[at:])
