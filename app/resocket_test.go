@@ -104,3 +104,38 @@ func (h *home) socketOf(name string) string {
 	}
 	return l.Socket
 }
+
+// A shim of before cannot listen anew: whoever asks for it hears what to end.
+func TestAShimThatCannotListenAnewIsNamed(t *testing.T) {
+	runtime, err := os.MkdirTemp("", "ar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(runtime) })
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	bin := t.TempDir() // before the home, so that it goes after it
+	h := newHome(t)
+	today := h.bin
+	h.bin = bin
+	install(t, today, h.bin, "atelier", "atelier-core")
+	install(t, filepath.Join("testdata", "shim-v1"), h.bin, "atelier-shim")
+	h.begin("old", "sh", "-c", "echo begun; read line")
+	h.says("old", "begun")
+	shim := h.shimPID(h.find("old").ID)
+	core := h.core()
+	relogin(t, runtime)
+	h.until("the core listens anew", func() bool {
+		_, err := os.Lstat(filepath.Join(filepath.Dir(filepath.Dir(h.socketOf("old"))), "core.sock"))
+		return err == nil
+	})
+	if _, complaint, status := h.try("send", "old", "x"); status != 6 || !strings.Contains(complaint, "nothing was typed") || !strings.Contains(complaint, "`atelier kill`") {
+		t.Errorf("send: %d %s", status, complaint)
+	}
+	h.kill9(core)
+	mend := "`kill -9 " + strconv.Itoa(shim) + "`"
+	if _, complaint, status := h.try("kill", "old"); status != 6 || !strings.Contains(complaint, mend) {
+		t.Errorf("kill: %d %s", status, complaint)
+	}
+	h.kill9(shim)
+	h.until("it is over", func() bool { return h.find("old").State == "lost" })
+}

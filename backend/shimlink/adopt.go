@@ -74,6 +74,9 @@ func (r record) judge(ctx context.Context, err error) error {
 	if r.ends(ctx) {
 		return dead(fmt.Sprintf("process %d has ended", r.PID))
 	}
+	if unheard(err) {
+		return socketless(r.PID, err)
+	}
 	return silent(r.PID, err)
 }
 

@@ -79,7 +79,10 @@ func TestAProcessIDThatIsUsedAgainIsNotTheShim(t *testing.T) {
 func TestAShimThatLivesAndDoesNotListenIsSilent(t *testing.T) {
 	folder := folderOf(t)
 	writeRecord(t, folder, os.Getpid(), startOfThis(t))
-	refusedAdoption(t, folder, fault.Unavailable, "shim_silent")
+	f := refusedAdoption(t, folder, fault.Unavailable, "shim_silent")
+	if kill := fmt.Sprintf("`kill -9 %d`", os.Getpid()); !strings.Contains(f.Message, "its socket was removed") || !strings.Contains(f.Mend, kill) {
+		t.Errorf("told as %v", f)
+	}
 }
 
 // Where a process cannot be looked at, here for want of descriptors, nobody knows

@@ -32,6 +32,18 @@ func silent(pid int, err error) *fault.Error {
 		"wait; the core tries again. See what that process does with `ps`")
 }
 
+// socketless is shim_silent of a shim that listens nowhere: its socket was removed.
+func socketless(pid int, err error) *fault.Error {
+	return fault.Wrap(err, fault.Unavailable, "shim_silent", fmt.Sprintf("process %d holds this terminal, and its socket was removed", pid),
+		fmt.Sprintf("try again in a few seconds, it listens there anew. One that an older Atelier started cannot: end it and its program with `kill -9 %d`; what was recorded stays", pid))
+}
+
+// untyped is shim_gone of a typist that found no socket.
+func untyped(err error) *fault.Error {
+	return fault.Wrap(err, fault.Unavailable, "shim_gone", "nothing was typed: the socket of this terminal was removed",
+		"send it again in a few seconds, its process listens there anew. One that an older Atelier started cannot: end it with `atelier kill`")
+}
+
 // gone is shim_gone: the link has ended, which says nothing of the shim.
 func gone(err error) *fault.Error {
 	return fault.Wrap(err, fault.Unavailable, "shim_gone", "the link to the process of this terminal has ended",

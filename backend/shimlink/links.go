@@ -19,7 +19,8 @@ type Links struct {
 	mu     sync.Mutex // there is one name for a link in the making
 }
 
-// NewLinks returns the links in the folder x of a runtime folder, which exists.
+// NewLinks returns the links in the folder x of a runtime folder, which exists;
+// x itself is made anew when it was removed.
 func NewLinks(runtime string) *Links { return &Links{folder: filepath.Join(runtime, "x")} }
 
 // SocketOf is where the shim of an execution listens.
@@ -37,6 +38,9 @@ func (l *Links) Point(id event.ID, target string) (path string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	path = l.path(id, ".agent")
+	if err := os.Mkdir(l.folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return path, unlinked(err)
+	}
 	target = l.beyond(target)
 	if target == path || !isAgent(target) {
 		return path, nil

@@ -136,11 +136,21 @@ func TestALinkIsReplacedInOneStep(t *testing.T) {
 }
 
 func TestALinkThatCannotBeMadeIsSaid(t *testing.T) {
-	runtime := folderOf(t) // without the folder x
-	l := NewLinks(runtime)
+	runtime := folderOf(t)
+	l := NewLinks(filepath.Join(runtime, "missing"))
 	path, err := l.Point(event.ID{1}, agent(t, filepath.Join(runtime, "one")))
 	if err == nil || path == "" {
 		t.Fatalf("got %q, %v", path, err)
 	}
 	check(t, l.Drop(event.ID{1}))
+}
+
+func TestTheFolderOfLinksIsMadeAnew(t *testing.T) {
+	l, runtime := linksOf(t)
+	check(t, os.RemoveAll(filepath.Join(runtime, "x")))
+	target := agent(t, filepath.Join(runtime, "agent"))
+	leadsTo(t, l, event.ID{1}, target, target)
+	if info, err := os.Lstat(filepath.Join(runtime, "x")); err != nil || info.Mode() != os.ModeDir|0o700 {
+		t.Errorf("it is %v, %v", info, err)
+	}
 }

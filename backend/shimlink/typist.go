@@ -42,6 +42,9 @@ func (p *Typist) Type(ctx context.Context, socket string, t attach.Ticket, epoch
 	}
 	defer leave()
 	w, err := dial(ctx, socket, 0)
+	if unheard(err) {
+		return untyped(err)
+	}
 	if err != nil {
 		return asGone(ctx, err)
 	}

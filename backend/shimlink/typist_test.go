@@ -139,7 +139,10 @@ func TestTypingThatIsRefusedHasAReason(t *testing.T) {
 			want(t, NewTypist().Type(t.Context(), socket, attach.Ticket{1}, 4, []byte("x")), c.code, c.reason)
 		})
 	}
-	want(t, NewTypist().Type(t.Context(), socketIn(folderOf(t)), attach.Ticket{}, 1, nil), fault.Unavailable, "shim_gone")
+	f = want(t, NewTypist().Type(t.Context(), socketIn(folderOf(t)), attach.Ticket{}, 1, nil), fault.Unavailable, "shim_gone")
+	if !strings.Contains(f.Message, "nothing was typed") {
+		t.Errorf("told as %v", f)
+	}
 }
 
 func TestTypingThatIsNotReadIsGivenUp(t *testing.T) {

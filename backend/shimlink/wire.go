@@ -41,6 +41,9 @@ func dial(ctx context.Context, socket string, pid int) (*wire, error) {
 	return &wire{conn: conn, in: attach.NewSplitter(nil)}, nil
 }
 
+// unheard reports whether nobody listens where was dialled.
+func unheard(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) }
+
 // peerOf tells who opened the socket that a connection leads to.
 func peerOf(conn *net.UnixConn) (peer *unix.Ucred, err error) {
 	raw, err := conn.SyscallConn()
