@@ -3,6 +3,7 @@ package studio
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/event"
@@ -29,7 +30,7 @@ func (s *Studio) Resize(ctx context.Context, c Caller, ref string, cols, rows ui
 		return event.ID{}, Ack{}, err
 	}
 	// A caller that gives up is no reason not to say in the log who asked.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resizeWait)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), resizeWait, fmt.Errorf("no answer came for %v", resizeWait))
 	defer cancel()
 	became, err := r.resize(ctx, held, &resizing{event.Size{Cols: uint64(cols), Rows: uint64(rows)}, se, make(chan event.ID, 1)})
 	if err != nil {

@@ -1,6 +1,7 @@
 package studio
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -71,6 +72,9 @@ func (r *run) outOfReach() error {
 	defer r.mu.Unlock()
 	for _, work := range []string{reaching, opening, settling} {
 		if t := r.troubles[work]; t.err != nil {
+			if known := (*fault.Error)(nil); errors.As(t.err, &known) {
+				return &fault.Error{Code: fault.Unavailable, Reason: "shim_gone", Message: work + " fails: " + known.Message, Mend: known.Mend, Cause: t.err}
+			}
 			return fault.Wrap(t.err, fault.Unavailable, "shim_gone", work+" fails", mend)
 		}
 	}

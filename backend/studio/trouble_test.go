@@ -360,3 +360,27 @@ func TestTroubleIsToldEverMoreSeldom(t *testing.T) {
 		t.Errorf("3 more were told %d times", n-4)
 	}
 }
+
+// A process that is stopped answers nothing: that is said, and not what the
+// runtime calls it.
+func TestASizeThatNobodySetsIsToldSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cli := w.caller(event.SurfaceCLI)
+	_, shim := w.run(cli, "x")
+	shim.mu.Lock()
+	shim.stopped = true
+	shim.mu.Unlock()
+	if _, _, err := w.Resize(background, cli, "x", 90, 30); err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer came for 10s") {
+		t.Errorf("answered with %v", err)
+	}
+}
+
+// Whoever asks for a terminal that is not reached hears how to mend that, once.
+func TestWhatMendsAnUnreachedTerminalIsTold(t *testing.T) {
+	r := newWorld(t).newRun(event.ID{1}, nil, 0, 0, 0)
+	_ = r.hindered(reaching, fault.New(fault.Unavailable, "shim_silent", "process 7 is stopped", "kill 7"))
+	if f := fault.Of(r.outOfReach()); f.Reason != "shim_gone" || f.Mend != "kill 7" || strings.Contains(f.Message, "kill 7") {
+		t.Errorf("told as %+v", f)
+	}
+}

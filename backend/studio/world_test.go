@@ -450,6 +450,7 @@ type fakeShim struct {
 	signals  []uint32
 	size     attach.Size
 	refuse   error
+	stopped  bool // it answers nothing
 }
 
 type fakeHeld struct {
@@ -479,6 +480,10 @@ func (h *fakeHeld) Do(ctx context.Context, f attach.Frame) error {
 	s := h.shim
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.stopped {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
 	if s.held != h {
 		return fault.New(fault.Unavailable, "shim_gone", "the connection has ended", "adopt again")
 	}
