@@ -112,10 +112,17 @@ func (p *program) coreStop(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	core, _, err := h.ReadCore()
+	if err != nil {
+		return err
+	}
 	if err := s.stop(ctx); err != nil {
 		return err
 	}
 	if err := released(ctx, h); err != nil {
+		return err
+	}
+	if err := endedInOrder(h, core.PID); err != nil {
 		return err
 	}
 	return p.stopped("the core has ended; programs run on")
@@ -126,6 +133,17 @@ func (s *studio) stop(ctx context.Context) error {
 	defer cancel()
 	_, err := do(ctx, s.Core.Stop, ask(s, s.Core.Stop))
 	return err
+}
+
+// endedInOrder fails when a core is gone whose file is there still: it removes that
+// last, when its log is closed.
+func endedInOrder(h home.Home, pid int) error {
+	core, there, err := h.ReadCore()
+	if err != nil || !there || core.PID != pid {
+		return err
+	}
+	return fault.New(fault.Unavailable, "core_died", fmt.Sprintf("the core (pid %d) died before its end was in order", pid),
+		"see `atelier core logs`; nothing acknowledged is lost, programs run on, and the next command starts a core")
 }
 
 func (p *program) stopped(said string) error {

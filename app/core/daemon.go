@@ -59,6 +59,8 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.owe("giving the home back", func(context.Context) error { return lock.Release() })
+	// After the log is closed: where it stays, the core has not ended in order.
+	d.owe("removing core.json", func(context.Context) error { return d.home.RemoveCore(os.Getpid()) })
 	log, report, err := d.openLog(ctx)
 	if err != nil {
 		return err
@@ -165,7 +167,6 @@ func (d *daemon) serve(s *studio.Studio) error {
 	if err := d.home.WriteCore(home.Core{PID: os.Getpid(), Socket: d.home.Socket(), Version: version}); err != nil {
 		d.say("warn", err.Error())
 	}
-	d.owe("removing core.json", func(context.Context) error { return d.home.RemoveCore(os.Getpid()) })
 	d.say("info", fmt.Sprintf("serving: pid %d, version %s, %s", os.Getpid(), version, d.home.Socket()))
 	return nil
 }
