@@ -73,7 +73,7 @@ type anchor struct {
 // openAnchor opens or creates the file and reads the newest whole slot. blank
 // says that neither slot was ever written; torn that one is unreadable.
 func openAnchor(path string, create, syncOff bool) (a *anchor, p point, blank, torn bool, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	file, err := openRegular(path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) && create {
 		file, err = replaceFile(path, make([]byte, 2*slotSize))
 	}

@@ -50,6 +50,7 @@ type Log struct {
 	broken  chan struct{} // closed when the log becomes read-only
 	why     string
 	full    bool
+	limited bool
 }
 
 // Open opens the log of a home, and writes genesis when the home is empty.
@@ -90,6 +91,9 @@ func chainOf(key ed25519.PrivateKey) event.Chain {
 }
 
 func (l *Log) start(ctx context.Context, report *Report) error {
+	if err := checkRegular(l.o.Dir); err != nil {
+		return err
+	}
 	_, err := os.Stat(filepath.Join(l.o.Dir, "log"))
 	empty := errors.Is(err, os.ErrNotExist)
 	anchor, last, blank, torn, err := openAnchor(filepath.Join(l.o.Dir, "anchor"), empty, l.o.syncOff)
@@ -305,7 +309,7 @@ func (l *Log) fail(err error) {
 	if l.why != "" {
 		return
 	}
-	l.why, l.full = err.Error(), isFull(err)
+	l.why, l.full, l.limited = err.Error(), isFull(err), isLimited(err)
 	close(l.broken)
 	close(l.changed)
 	l.changed = make(chan struct{})

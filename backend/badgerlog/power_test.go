@@ -34,13 +34,14 @@ func TestMain(m *testing.M) {
 func writer(dir string, syncOff bool) {
 	o := homeOf(dir)
 	o.syncOff = syncOff
+	limitWriter()
 	l, _, err := Open(context.Background(), o)
 	if err != nil {
-		fmt.Println("fault", err)
+		fmt.Println("fault", fault.Of(err).Code, err)
 		return
 	}
 	if err := l.SaveState("word", []byte("saved")); err != nil {
-		fmt.Println("fault", err)
+		fmt.Println("fault", fault.Of(err).Code, err)
 		return
 	}
 	fmt.Println("open", l.Count())

@@ -35,6 +35,17 @@ func isFull(err error) bool {
 	return err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "no space left"))
 }
 
+// isLimited is true where a limit of the process failed, and no disk. Badger
+// passes on some errors as text alone.
+func isLimited(err error) bool {
+	for _, limit := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EFBIG} {
+		if errors.Is(err, limit) || strings.Contains(err.Error(), limit.Error()) {
+			return true
+		}
+	}
+	return false
+}
+
 func isBusy(err error) bool {
 	return strings.Contains(err.Error(), "Cannot acquire directory lock")
 }

@@ -33,8 +33,11 @@ const (
 // log, or the tables that were being merged, then hold all that was acknowledged.
 func checkStore(opt badger.Options, last point, blank bool) error {
 	release, alone, err := lockStore(opt.Dir)
-	if err != nil || !alone {
-		return err // of who has it open Badger tells in a moment
+	if err != nil {
+		return openFault(err)
+	}
+	if !alone {
+		return nil // of who has it open Badger tells in a moment
 	}
 	defer release()
 	manifest, torn, err := readManifest(opt)

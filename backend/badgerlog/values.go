@@ -10,8 +10,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"atelier.dev/atelier/backend/fault"
 )
 
@@ -31,7 +29,7 @@ type values struct {
 // openValues reads what was saved, and tells how many bytes at the end are no
 // whole records. Those are dropped, unless the file is only inspected.
 func openValues(path string, inspect bool) (v *values, cut int, err error) {
-	old, err := os.ReadFile(path)
+	old, err := readRegular(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, 0, err
 	}
@@ -47,7 +45,7 @@ func openValues(path string, inspect bool) (v *values, cut int, err error) {
 	if cut > 0 || v.outdated() {
 		return v, cut, v.rewrite()
 	}
-	v.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	v.file, err = openRegular(path, os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	return v, cut, err
 }
 
