@@ -14,10 +14,11 @@ import (
 // Adopt connects to the shim of a spool folder, asking for the notes after an
 // index. Reasons: shim_dead when its process has ended; shim_silent when the
 // process lives and does not answer, which may pass; shim_version when it speaks
-// another version; shim_foreign, shim_key, shim_notes, launch_exposed,
+// another version; shim_unreachable when it lives and what leads to it was removed;
+// shim_foreign, shim_key, shim_notes, launch_exposed,
 // launch_damaged when something is wrong with it.
 func (s *Shims) Adopt(ctx context.Context, folder string, after uint64) (studio.Held, error) {
-	r, err := find(folder)
+	r, err := s.find(folder)
 	if err != nil {
 		return nil, err
 	}

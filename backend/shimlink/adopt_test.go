@@ -126,6 +126,39 @@ func TestAShimThatOnlyBeginsIsSilent(t *testing.T) {
 	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
 }
 
+// Without a record a shim is known by its folder, which is all that it is given.
+func TestAShimWhoseRecordWasRemovedIsUnreachable(t *testing.T) {
+	folder := folderOf(t)
+	if f := refusedAdoption(t, folder, fault.Unavailable, "shim_dead"); f.Details["launch"] != "none" {
+		t.Errorf("told as %+v", f)
+	}
+	claim, err := claim(folder)
+	check(t, err)
+	defer claim.Close()
+	shim := exec.Command(realShim, folder)
+	input, err := shim.StdinPipe() // a launch that does not end
+	check(t, err)
+	check(t, shim.Start())
+	defer input.Close()
+	defer shim.Wait()
+	defer shim.Process.Kill()
+	refusedAdoption(t, folder, fault.Unavailable, "shim_silent") // the control: it begins
+	check(t, os.WriteFile(filepath.Join(folder, notesName), []byte("x"), 0o600))
+	told := func(what string) {
+		t.Helper()
+		f := refusedAdoption(t, folder, fault.Unavailable, "shim_unreachable")
+		if pid := fmt.Sprint(shim.Process.Pid); !strings.Contains(f.Message, "process "+pid) || !strings.Contains(f.Message, what) || !strings.Contains(f.Mend, "`kill -9 "+pid+"`") {
+			t.Errorf("told as %v", f)
+		}
+	}
+	told("launch.json in its folder was removed")
+	check(t, os.RemoveAll(folder))
+	told("its folder was removed")
+	check(t, shim.Process.Kill())
+	_ = shim.Wait() // killed by us
+	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
+}
+
 func TestAShimThatDoesNotAnswerIsGivenUp(t *testing.T) {
 	folder := peer(t, func(w *wire) { w.rest() })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

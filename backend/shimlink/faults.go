@@ -2,6 +2,7 @@ package shimlink
 
 import (
 	"fmt"
+	"os"
 
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/fault"
@@ -36,6 +37,17 @@ func silent(pid int, err error) *fault.Error {
 func socketless(pid int, err error) *fault.Error {
 	return fault.Wrap(err, fault.Unavailable, "shim_silent", fmt.Sprintf("process %d holds this terminal, and its socket was removed", pid),
 		fmt.Sprintf("try again in a few seconds, it listens there anew. One that an older Atelier started cannot: end it and its program with `kill -9 %d`; what was recorded stays", pid))
+}
+
+// unreachable is shim_unreachable: it lives, and without what was removed nobody
+// can show it the key that it asks for.
+func unreachable(pid int, folder string) *fault.Error {
+	gone := "its folder"
+	if _, err := os.Lstat(folder); err == nil {
+		gone = recordName + " in its folder"
+	}
+	return fault.New(fault.Unavailable, "shim_unreachable", fmt.Sprintf("process %d holds this terminal, and %s was removed", pid, gone),
+		fmt.Sprintf("end it and its program with `kill -9 %d`", pid)).With("path", folder)
 }
 
 // untyped is shim_gone of a typist that found no socket.

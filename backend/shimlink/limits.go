@@ -33,6 +33,8 @@ const (
 	recordMax = 8 << 10
 	// statMax bounds a line of /proc/PID/stat: some fifty numbers and a name.
 	statMax = 4 << 10
+	// lineMax bounds what is read of a command line: a shim's is two paths.
+	lineMax = 16 << 10
 	// linkHops bounds how far links of ours are followed that lead to each other:
 	// a terminal within a terminal within a terminal is rare already.
 	linkHops = 8

@@ -89,7 +89,7 @@ func writeRecord(t *testing.T, folder string, pid int, start uint64) {
 }
 
 // shims are for adoption alone.
-func shims() *Shims { return New("/nonexistent", nil, 0o22) }
+func shims() *Shims { return New("/nonexistent/atelier-shim", nil, 0o22) }
 
 func adopt(t *testing.T, folder string) studio.Held {
 	t.Helper()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,4 +72,59 @@ func claimed(folder string) bool {
 	}
 	defer f.Close()
 	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
+}
+
+// begins reports whether a shim without a record may be about to write it: the
+// claim is there from before it exists, and its first note comes after the record.
+func begins(folder string) bool {
+	if _, err := os.Lstat(filepath.Join(folder, claimName)); err != nil {
+		return false
+	}
+	notes, err := os.Lstat(filepath.Join(folder, notesName))
+	return err != nil || notes.Size() == 0
+}
+
+// holderOf is the process of ours that holds the terminal of a folder, 0 for none:
+// a shim has the folder for its one argument. With an error nobody knows.
+func holderOf(program, folder string) (pid int, err error) {
+	all, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	for _, entry := range all {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		holds, err := isShim(pid, filepath.Base(program), folder)
+		if holds || err != nil {
+			return pid, err
+		}
+	}
+	return 0, nil
+}
+
+// isShim compares the command line of a process. What has ended meanwhile, or is
+// not ours to look at, is no shim of ours.
+func isShim(pid int, name, folder string) (bool, error) {
+	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	line, err := io.ReadAll(io.LimitReader(f, lineMax))
+	if errors.Is(err, unix.ESRCH) {
+		return false, nil
+	}
+	words := strings.Split(string(line), "\x00")
+	info, gone := f.Stat()
+	return err == nil && gone == nil && ofUser(info, os.Geteuid()) && len(words) == 3 && filepath.Base(words[0]) == name && words[1] == folder, err
+}
+
+func ofUser(info fs.FileInfo, user int) bool {
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(owner.Uid) == user
 }

@@ -127,7 +127,7 @@ func run(t *testing.T, l studio.Launch) studio.Held {
 	check(t, err)
 	t.Cleanup(func() {
 		h.Close()
-		if r, err := find(l.Folder); err == nil {
+		if r, err := shims().find(l.Folder); err == nil {
 			_ = unix.Kill(r.PID, unix.SIGKILL)
 			awaitDead(t, l.Folder)
 		}
@@ -145,7 +145,7 @@ func awaitDead(t *testing.T, folder string) {
 
 func shimOf(t *testing.T, l studio.Launch) int {
 	t.Helper()
-	r, err := find(l.Folder)
+	r, err := shims().find(l.Folder)
 	check(t, err)
 	return r.PID
 }

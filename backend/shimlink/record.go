@@ -18,6 +18,9 @@ import (
 // recordName is the file in a spool folder by which a shim is found again.
 const recordName = "launch.json"
 
+// notesName is the file beside it in which a shim notes what it sees.
+const notesName = "notes"
+
 // record says where a shim listens and which process it is.
 type record struct {
 	Version int    `json:"version"` // of the attach protocol
@@ -36,15 +39,13 @@ func (r record) ended() bool {
 }
 
 // find returns the record of a shim that may live. Faults: shim_dead, shim_silent
-// while it begins, launch_exposed, launch_damaged.
-func find(folder string) (record, error) {
+// while it begins, shim_unreachable, launch_exposed, launch_damaged.
+func (s *Shims) find(folder string) (record, error) {
 	path := filepath.Join(folder, recordName)
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && claimed(folder):
-		return record{}, fault.New(fault.Unavailable, "shim_silent", "the process of this terminal is only beginning", "wait; the core tries again")
 	case errors.Is(err, fs.ErrNotExist):
-		return record{}, dead("it ended before it was ready")
+		return record{}, s.unrecorded(folder)
 	case errors.Is(err, syscall.ELOOP):
 		return record{}, exposed(path, "is a link")
 	case err != nil:
@@ -56,6 +57,21 @@ func find(folder string) (record, error) {
 		err = dead(fmt.Sprintf("process %d has ended", r.PID))
 	}
 	return r, err
+}
+
+// unrecorded says how it is with a terminal without a record: its shim is only
+// beginning, or has lost it to whoever removed it, or never was.
+func (s *Shims) unrecorded(folder string) error {
+	pid, err := holderOf(s.program, folder)
+	switch {
+	case err != nil:
+		return fault.Wrap(err, fault.Unavailable, "shim_silent", "nobody knows whether a process holds this terminal", "wait; the core tries again")
+	case pid > 0 && !begins(folder):
+		return unreachable(pid, folder)
+	case claimed(folder):
+		return fault.New(fault.Unavailable, "shim_silent", "the process of this terminal is only beginning", "wait; the core tries again")
+	}
+	return dead("it ended before it was ready").With("launch", "none")
 }
 
 func read(path string, f *os.File) (record, error) {

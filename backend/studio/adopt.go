@@ -133,6 +133,7 @@ func (r *run) advance(ctx context.Context, held Held, reached error) (over bool,
 		return false, r.hindered(reaching, reached)
 	}
 	r.managed(reaching)
+	r.unborn = reached != nil && fault.Of(reached).Details["launch"] == "none"
 	opened := r.openSpool()
 	switch {
 	case opened == nil && held != nil:

@@ -156,6 +156,9 @@ func (s *Studio) viewing(x *object.Execution) Execution {
 	if r := s.runs[x.ID]; r != nil {
 		r.mu.Lock()
 		v.Output, v.PID = max(v.Output, r.end), r.pid
+		if why := r.troubles[reaching].err; fault.Is(why, "shim_unreachable") {
+			v.Status = "unreachable: " + fault.Of(why).Error()
+		}
 		r.mu.Unlock()
 	}
 	return v

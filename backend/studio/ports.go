@@ -81,7 +81,9 @@ type Shims interface {
 	// started. Reasons: program_not_found, program_not_executable, shim_start.
 	Launch(ctx context.Context, l Launch) (Held, error)
 	// Adopt connects to the shim of a spool folder, asking for the notes after
-	// an index. Reason shim_dead when no live process listens there.
+	// an index. Reasons: shim_dead when no live process listens there, with the
+	// detail launch "none" when none has come to start the program;
+	// shim_unreachable when one lives and what leads to it was removed.
 	Adopt(ctx context.Context, folder string, after uint64) (Held, error)
 }
 

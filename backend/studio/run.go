@@ -49,6 +49,7 @@ type run struct {
 	recorded uint64 // the end of what events name
 	noted    uint64 // the last note that is accounted for
 	unbegun  error  // why the launch failed, if it did
+	unborn   bool   // no shim has said that it is about to start the program
 }
 
 // operator is an admitted attachment.

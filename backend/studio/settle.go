@@ -50,7 +50,7 @@ func (r *run) whyLost(end uint64, damaged error) string {
 		return valid(fault.Of(damaged).Message)
 	case end < r.recorded:
 		return fmt.Sprintf("its process was killed, and %s of what it wrote are gone", plural(r.recorded-end, "byte"))
-	case r.unbegun != nil:
+	case r.unbegun != nil, r.unborn && r.noted == 0 && end == 0:
 		return r.neverBegan()
 	}
 	return "the process that held its terminal was killed, so nobody saw its end"

@@ -384,3 +384,36 @@ func TestWhatMendsAnUnreachedTerminalIsTold(t *testing.T) {
 		t.Errorf("told as %+v", f)
 	}
 }
+
+// A folder in which no shim ever wrote is that of a program that never began.
+func TestAProgramWhoseShimNeverWasIsNotSaidToBeKilled(t *testing.T) {
+	w := newWorld(t)
+	w.quiet = true
+	w.begin(w.caller(event.SurfaceCLI), StartRequest{Argv: []string{"sh"}, Folder: "/", Name: "x"})
+	folder := w.reached().launch.Folder
+	w.kill()
+	delete(w.shims, folder)
+	w.open()
+	if v := w.ended("x"); v.Status != "lost: the core was killed before the program began" {
+		t.Errorf("it is %q", v.Status)
+	}
+}
+
+// What was removed under a process that lives loses nobody: how to end it is told.
+func TestATerminalThatCannotBeReachedIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	id, shim := w.run(w.caller(event.SurfaceCLI), "x")
+	w.kill()
+	if err := w.Remove(id); err != nil {
+		t.Fatal(err)
+	}
+	w.faults.fail("adopt", always)
+	w.open()
+	x, _ := w.execution(id)
+	w.until("it is said", func() bool { return w.view(x).Status == "unreachable: process 7 holds it; kill 7" })
+	shim.dies()
+	w.faults.fail("adopt", 0)
+	if v := w.ended("x"); v.Status != "lost: its folder is gone, and with it what its process saw" {
+		t.Errorf("it is %q", v.Status)
+	}
+}

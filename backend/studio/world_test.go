@@ -328,7 +328,13 @@ func (w *world) Adopt(_ context.Context, folder string, after uint64) (Held, err
 	w.mu.Lock()
 	shim := w.shims[folder]
 	w.mu.Unlock()
-	if shim == nil || !shim.alive {
+	if shim == nil {
+		return nil, fault.New(fault.Unavailable, "shim_dead", "it never was", "settle it").With("launch", "none")
+	}
+	if err := w.faults.of("adopt"); err != nil {
+		return nil, fault.New(fault.Unavailable, "shim_unreachable", "process 7 holds it", "kill 7")
+	}
+	if !shim.alive {
 		return nil, fault.New(fault.Unavailable, "shim_dead", "nobody listens", "settle it")
 	}
 	return shim.connect(after), nil
