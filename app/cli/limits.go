@@ -13,6 +13,10 @@ const (
 	reachTries = 5
 	// stopWait bounds the orderly end of a core: it seals and syncs its log.
 	stopWait = 20 * time.Second
+	// auditWait is how long an audit waits for a core that starts or ends beside it,
+	// and auditEvery how often it looks.
+	auditWait  = stopWait
+	auditEvery = 100 * time.Millisecond
 	// pollEvery is how often a condition outside this process is looked at.
 	pollEvery = 20 * time.Millisecond
 	// completeWait bounds completion: a person waits at the TAB key.

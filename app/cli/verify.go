@@ -10,10 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
+	"atelier.dev/atelier/backend/apiclient"
 	"atelier.dev/atelier/backend/fault"
 	"atelier.dev/atelier/backend/home"
 )
@@ -51,6 +55,31 @@ func (p *program) verify(ctx context.Context) error {
 	if err := p.homeIsThere(); err != nil {
 		return err
 	}
+	for over := time.Now().Add(auditWait); ; {
+		err := p.verifyOnce(ctx)
+		if !comesOrGoes(err) {
+			return err
+		}
+		if time.Now().After(over) {
+			return apiclient.HeldBy(err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(auditEvery):
+		}
+	}
+}
+
+// comesOrGoes is true when a core starts or ends beside an audit: soon the home is
+// that core's, or free. Another audit ends by itself.
+func comesOrGoes(err error) bool {
+	// A core that ends gives its own audit up.
+	return fault.Is(err, "canceled") || fault.Is(err, "home_open") || fault.Is(err, "home_audited") || fault.Is(err, "verify_cut") || mayBeLost(err)
+}
+
+// verifyOnce asks the core that runs, and reads alone when there is none.
+func (p *program) verifyOnce(ctx context.Context) error {
 	s, err := p.openRunning(ctx)
 	if fault.Is(err, "core_stopped") {
 		return p.verifyStopped(ctx)
@@ -124,6 +153,11 @@ func (p *program) verifyStopped(ctx context.Context) error {
 	var out, complaint bytes.Buffer
 	cmd := exec.CommandContext(ctx, core, args...)
 	cmd.Stdout, cmd.Stderr = &out, &complaint
+	// An audit that nobody waits for keeps the home from nobody. The kernel looks at
+	// the thread that started it, which must live as long as we do.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	err = cmd.Run()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {

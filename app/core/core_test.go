@@ -248,6 +248,23 @@ func TestCoreWaitsForOneThatEnds(t *testing.T) {
 	}
 }
 
+func TestCoreWaitsForAnAudit(t *testing.T) {
+	h := place(t)
+	if err := h.Make(); err != nil {
+		t.Fatal(err)
+	}
+	audit, err := h.LockForAudit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	released := make(chan error, 1)
+	time.AfterFunc(10*lockEvery, func() { released <- audit.Release() }) // after it has looked several times
+	begin(t, "run", "--home", h.Root).serves()
+	if err := <-released; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCoreKilledComesBack(t *testing.T) {
 	h := place(t)
 	p := begin(t, "run", "--home", h.Root)

@@ -76,14 +76,14 @@ func (d *daemon) start(ctx context.Context) error {
 }
 
 // lock takes the home. Another core that serves keeps it, and that is told at
-// once; one that does not is ending, or is gone in a moment.
+// once; one that does not is ending, or is gone in a moment. An audit ends, too.
 func (d *daemon) lock() (*home.Lock, error) {
 	over := time.After(lockWait)
 	tick := time.NewTicker(lockEvery)
 	defer tick.Stop()
 	for {
 		lock, err := d.home.Lock()
-		if !fault.Is(err, "home_open") || answers(d.home.Socket()) {
+		if !fault.Is(err, "home_audited") && (!fault.Is(err, "home_open") || answers(d.home.Socket())) {
 			return lock, err
 		}
 		select {

@@ -73,7 +73,7 @@ func (d *daemon) audit(ctx context.Context, named string) (found audit, err erro
 	if !there { // nothing is made where nothing was
 		return found, fault.New(fault.NotFound, "home_absent", "there is no home at "+d.home.Data, "check --home and ATELIER_HOME")
 	}
-	lock, err := d.home.Lock()
+	lock, err := d.home.LockForAudit()
 	if err != nil {
 		return found, err
 	}

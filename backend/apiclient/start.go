@@ -34,10 +34,10 @@ func (h Home) ensure(ctx context.Context) (pid int, err error) {
 	for {
 		started := h.start(ctx)
 		switch {
-		case fault.Is(started, "home_open"):
+		case fault.Is(started, "home_open"), fault.Is(started, "home_audited"):
 			taken = started
 		case taken != nil && fault.Is(started, "core_start"):
-			return 0, heldBy(taken) // the time was up before the second one could say the same
+			return 0, HeldBy(taken) // the time was up before the second one could say the same
 		case started != nil:
 			return 0, started
 		}
@@ -46,15 +46,21 @@ func (h Home) ensure(ctx context.Context) (pid int, err error) {
 		case err == nil || !mayStart(err):
 			return pid, err
 		case ctx.Err() != nil && taken != nil:
-			return 0, heldBy(taken)
+			return 0, HeldBy(taken)
 		case ctx.Err() != nil:
 			return 0, cannotStart(err)
 		}
 	}
 }
 
-// heldBy is the fault of a home that somebody had open all the time.
-func heldBy(taken error) error { return silent(fault.Of(taken).Details["pid"]) }
+// HeldBy is the fault of a home that somebody had open all the time that it was
+// asked for: an audit says so itself, all others do not answer.
+func HeldBy(taken error) error {
+	if !fault.Is(taken, "home_open") {
+		return taken
+	}
+	return silent(fault.Of(taken).Details["pid"])
+}
 
 // mayStart is true when nothing listens, or nothing was made yet.
 func mayStart(err error) bool {

@@ -124,6 +124,27 @@ func TestSecondLockNamesTheFirst(t *testing.T) {
 	}
 }
 
+func TestALockForAnAuditSaysSo(t *testing.T) {
+	h := made(t)
+	audit, err := h.LockForAudit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Lock()
+	if f := fault.Of(err); f == nil || f.Reason != "home_audited" || f.Message != "an audit by pid "+strconv.Itoa(os.Getpid())+" reads this home" {
+		t.Errorf("got %v", f)
+	}
+	if err := audit.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = h.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = h.LockForAudit(); !fault.Is(err, "home_open") {
+		t.Errorf("after an audit: %v", err)
+	}
+}
+
 func TestCoreFileGoesAndComes(t *testing.T) {
 	h := made(t)
 	want := home.Core{PID: 7, Socket: h.Socket(), Version: "1"}
