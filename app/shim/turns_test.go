@@ -189,6 +189,26 @@ func TestChildThatForksAwayDoesNotKeepTheShim(t *testing.T) {
 	}
 }
 
+// The manual says so: a terminal ends with its program, and not with whoever that
+// has left behind.
+func TestWhatIsWrittenLongAfterTheEndIsNotRecorded(t *testing.T) {
+	h := run1(t, "(trap '' HUP; echo soon; sleep 5; echo late; echo late >&2) & read go; exit 4")
+	core := h.core(0)
+	c := h.operator(core, 1)
+	c.collect(0, func(all []byte) bool { return string(all) == "soon\r\n" })
+	core.drive(1, 1)
+	c.say(attach.Input{Epoch: 1, Seq: 1, Bytes: []byte("\r")})
+	if status := h.gone(); status != 0 {
+		t.Errorf("the shim exits %d", status)
+	}
+	if got := string(h.output()); got != "soon\r\n\r\n" {
+		t.Errorf("recorded %q", got)
+	}
+	if n := h.noted(attach.NoteExited); n.Status != 4 {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestProgramThatLeavesItsTerminalIsWaitedFor(t *testing.T) {
 	h := run1(t, "echo first; exec 0<&- 1>&- 2>&-; sleep 0.5; echo again >/dev/tty; exit 6")
 	core := h.core(0)
