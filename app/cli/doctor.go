@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -89,6 +90,9 @@ func ourFindings(h home.Home) []finding {
 		}
 	}
 	all = append(all, settingsFinding(h.Settings()))
+	for _, name := range []string{"log", "spool"} {
+		all = append(all, openFinding(filepath.Join(h.Data, name))...)
+	}
 	if !hasDisplay(os.Getenv) {
 		all = append(all, finding{Name: "window", Level: "warning", Message: "there is no display",
 			Mend: "`atelier serve` shows the same in a browser"})
@@ -104,6 +108,17 @@ func settingsFinding(path string) finding {
 		return finding{Name: "settings", Level: "ok", Message: "all as it comes: there is no " + path}
 	}
 	return finding{Name: "settings", Level: "ok", Message: path}
+}
+
+// openFinding tells a folder that others may enter. The one above it is closed, but
+// what is copied or moved out of there is open.
+func openFinding(path string) []finding {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return nil // one that is missing or unreadable the core tells
+	}
+	return []finding{{Name: filepath.Base(path) + "-folder", Level: "warning",
+		Message: fmt.Sprintf("%s has mode %o: other users may enter it", path, info.Mode().Perm()), Mend: "close it with `chmod 700 " + quoted(path) + "`"}}
 }
 
 func found(name string, err error) finding {

@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"connectrpc.com/connect"
@@ -80,6 +82,9 @@ func (p *program) openRunning(ctx context.Context) (*studio, error) {
 type opener func(context.Context, apiclient.Home) (*apiclient.Client, error)
 
 func (p *program) reach(ctx context.Context, open opener) (*studio, error) {
+	if err := p.sessionIsPlain(); err != nil {
+		return nil, err
+	}
 	h, err := home.Resolve(p.home)
 	if err != nil {
 		return nil, err
@@ -107,6 +112,19 @@ func (p *program) reach(ctx context.Context, open opener) (*studio, error) {
 		}
 		return s, err
 	}
+}
+
+// sessionIsPlain refuses a session that no header of a call can carry.
+func (p *program) sessionIsPlain() error {
+	from, session := "--session", p.session
+	if session == "" {
+		from, session = "ATELIER_SESSION", os.Getenv("ATELIER_SESSION")
+	}
+	if strings.IndexFunc(session, unicode.IsControl) < 0 {
+		return nil
+	}
+	return fault.New(fault.InvalidArgument, "usage", fmt.Sprintf("%s is %q, and no session has control characters", from, session),
+		"give the session's id, or leave it out")
 }
 
 // join takes the persistent session of this actor, unless one was named.
