@@ -389,9 +389,10 @@ func TestWhatMendsAnUnreachedTerminalIsTold(t *testing.T) {
 func TestAProgramWhoseShimNeverWasIsNotSaidToBeKilled(t *testing.T) {
 	w := newWorld(t)
 	w.quiet = true
-	w.begin(w.caller(event.SurfaceCLI), StartRequest{Argv: []string{"sh"}, Folder: "/", Name: "x"})
+	begun := w.begin(w.caller(event.SurfaceCLI), StartRequest{Argv: []string{"sh"}, Folder: "/", Name: "x"})
 	folder := w.reached().launch.Folder
 	w.kill()
+	<-begun // it was given up with the core
 	delete(w.shims, folder)
 	w.open()
 	if v := w.ended("x"); v.Status != "lost: the core was killed before the program began" {
