@@ -46,22 +46,20 @@ func sparing() {
 // listenToSignals makes SIGTERM and SIGINT end the core in order. Its terminal's
 // end (SIGHUP) and a reader that has gone (SIGPIPE) are nothing to it. They are
 // caught, not ignored: what is ignored would stay so in every program it starts.
+// They have a channel of their own, which nobody reads: a signal that finds its
+// channel full is dropped, and none of these may take the place of one that ends.
 func (d *daemon) listenToSignals() (stop func()) {
-	heard := make(chan os.Signal, 1)
-	signal.Notify(heard, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	ends, nothing := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(nothing, syscall.SIGHUP, syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
-		for {
-			select {
-			case s := <-heard:
-				if s == syscall.SIGTERM || s == syscall.SIGINT {
-					d.say("info", "ending: "+s.String())
-					d.stop()
-				}
-			case <-done:
-				return
-			}
+		select {
+		case s := <-ends:
+			d.say("info", "ending: "+s.String())
+			d.stop()
+		case <-done:
 		}
 	}()
-	return func() { signal.Stop(heard); close(done) }
+	return func() { signal.Stop(ends); signal.Stop(nothing); close(done) }
 }
