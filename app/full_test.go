@@ -49,8 +49,14 @@ func TestAFullDiskIsAFailureOfTheSystems(t *testing.T) {
 	h.run("core", "start")
 	h.begin("held", "sleep", "1000")
 	disk.SetFree(full)
-	h.failed(1, "unknown", "read_only", "rename", "held", "other")
+	held := h.find("held").ID
+	// A look at the free space counts for some milliseconds.
+	h.until("the log takes no more writes", func() bool {
+		_, _, status := h.try("rename", held, "early")
+		return status != 0
+	})
+	h.failed(1, "unknown", "read_only", "rename", held, "other")
 	h.run("core", "stop")
 	disk.SetFree(roomy)
-	h.run("rename", "held", "other")
+	h.run("rename", held, "other")
 }
