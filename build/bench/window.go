@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -73,13 +74,13 @@ func openDisplay(work string) (string, string, func(), error) {
 		_ = server.Process.Signal(syscall.SIGTERM)
 		_ = server.Wait()
 	}
-	number := make([]byte, 16)
-	n, err := read.Read(number)
+	// The line's end comes by a write of its own, without which the server dies.
+	number, err := bufio.NewReader(read).ReadString('\n')
 	if err != nil {
 		end()
 		return "", "", nil, fmt.Errorf("Xvfb named no display: %w", err)
 	}
-	return ":" + strings.TrimSpace(string(number[:n])), filepath.Join(work, "Xvfb_screen0"), end, nil
+	return ":" + strings.TrimSpace(number), filepath.Join(work, "Xvfb_screen0"), end, nil
 }
 
 func timeWindow(s setting, home, display, picture string) (time.Duration, error) {
