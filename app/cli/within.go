@@ -16,7 +16,7 @@ import (
 // notItself refuses to show a terminal in itself: each byte shown would be one
 // more that it writes, without end.
 func (p *program) notItself(e execution, all []execution) error {
-	if !p.within(e, all) {
+	if !p.whereabouts(all).within(e) {
 		return nil
 	}
 	return fault.New(fault.FailedPrecondition, "attach_self",
@@ -47,7 +47,7 @@ func (p *program) ownTerminal(ctx context.Context, s *studio) (id string, err er
 	if err != nil {
 		return "", err
 	}
-	at := slices.IndexFunc(all, func(e execution) bool { return p.within(e, all) })
+	at := slices.IndexFunc(all, p.whereabouts(all).within)
 	if at < 0 {
 		return "", nil
 	}
@@ -55,43 +55,49 @@ func (p *program) ownTerminal(ctx context.Context, s *studio) (id string, err er
 	return all[at].ExecutionID, nil
 }
 
-// within reports whether this command runs in a terminal: one of its files leads
-// there, or the program is the leader of a session that it or an ancestor is in
-// (shells within shells; sudo and script have terminals of their own between). An
-// ancestor in another terminal ends the search: beyond it is whoever started the
-// core.
-func (p *program) within(e execution, all []execution) bool {
-	if e.over() || e.PID <= 0 {
-		return false
+// whereabouts are the terminals that this command is in: those of its files, of
+// itself and of its ancestors (shells within shells; sudo and script have
+// terminals of their own between).
+type whereabouts struct {
+	terminals map[uint64]bool
+	leader    int64 // of the session in which the search ended
+}
+
+// whereabouts asks the kernel. A session that one of our programs leads ends the
+// search: beyond it is whoever started the core.
+func (p *program) whereabouts(all []execution) whereabouts {
+	w := whereabouts{terminals: map[uint64]bool{}}
+	for _, f := range []*os.File{p.stdin, p.stdout, p.stderr} {
+		w.terminals[deviceOf(f)] = true
 	}
-	its, known := processOf(int(e.PID))
-	if known && its.terminal != 0 {
-		for _, f := range []*os.File{p.stdin, p.stdout, p.stderr} {
-			if deviceOf(f) == its.terminal {
-				return true
-			}
-		}
-	}
-	leaders := map[int64]string{}
-	for _, other := range all {
-		if !other.over() {
-			leaders[other.PID] = other.ExecutionID
+	leads := map[int64]bool{}
+	for _, e := range all {
+		if !e.over() {
+			leads[e.PID] = true
 		}
 	}
 	for pid := os.Getpid(); pid > 1; {
 		one, is := processOf(pid)
 		if !is {
-			return false
+			return w
 		}
-		if one.terminal != 0 && known && one.terminal == its.terminal {
-			return true
-		}
-		if id, inOne := leaders[int64(one.session)]; inOne {
-			return id == e.ExecutionID
+		w.terminals[one.terminal] = true
+		if session := int64(one.session); leads[session] {
+			w.leader = session
+			return w
 		}
 		pid = one.parent
 	}
-	return false
+	return w
+}
+
+// within reports whether a terminal that lives is one of them.
+func (w whereabouts) within(e execution) bool {
+	if e.over() || e.PID <= 0 {
+		return false
+	}
+	its, known := processOf(int(e.PID))
+	return e.PID == w.leader || known && its.terminal != 0 && w.terminals[its.terminal]
 }
 
 // process is what the kernel tells of one.
