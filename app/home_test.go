@@ -36,6 +36,18 @@ type home struct {
 	bin string
 }
 
+// ownRuntime gives the homes made after it a runtime folder that the test may remove.
+func ownRuntime(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ar") // a short path: sockets lie below it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) }) // after the home
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	return dir
+}
+
 func newHome(t *testing.T) *home {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ah") // a short path: sockets lie below it

@@ -15,12 +15,7 @@ const counts = `stty -echo; n=0; while [ ! -e "$0" ]; do n=$((n+1)); echo $n; sl
 // A logout takes the folder of the sockets with it, and a login makes it anew.
 // Whoever runs on is reached again, by the core of before and by one of later.
 func TestATerminalIsReachedAgainWhenTheRuntimeFolderWasRemoved(t *testing.T) {
-	runtime, err := os.MkdirTemp("", "ar") // a short path: sockets lie below it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(runtime) }) // after the home
-	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	runtime := ownRuntime(t)
 	h := newHome(t)
 	stop := filepath.Join(h.dir, "stop")
 	h.begin("held", "sh", "-c", counts, stop)
@@ -107,12 +102,7 @@ func (h *home) socketOf(name string) string {
 
 // A shim of before cannot listen anew: whoever asks for it hears what to end.
 func TestAShimThatCannotListenAnewIsNamed(t *testing.T) {
-	runtime, err := os.MkdirTemp("", "ar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(runtime) })
-	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	runtime := ownRuntime(t)
 	bin := t.TempDir() // before the home, so that it goes after it
 	h := newHome(t)
 	today := h.bin

@@ -9,12 +9,7 @@ import (
 // A core whose socket was removed is reached again, under the same protections,
 // and whoever was connected notices nothing.
 func TestACoreIsReachedAgainWhenItsSocketWasRemoved(t *testing.T) {
-	runtime, err := os.MkdirTemp("", "ar") // a short path: sockets lie below it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(runtime) }) // after the home
-	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	runtime := ownRuntime(t)
 	h := newHome(t)
 	core, socket := h.core(), h.socket()
 	h.run("run", "--detach", "--name", "held", "--", "sleep", "1000")
