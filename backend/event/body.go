@@ -6,27 +6,6 @@ import (
 	"atelier.dev/atelier/backend/fault"
 )
 
-// The types of event that schema version 1 knows.
-const (
-	WorkspaceCreatedType        Type = "workspace.created"
-	SessionOpenedType           Type = "session.opened"
-	SessionJoinedType           Type = "session.joined"
-	ExecutionStartedType        Type = "execution.started"
-	ExecutionRunningType        Type = "execution.running"
-	ExecutionAttachedType       Type = "execution.attached"
-	ExecutionDetachedType       Type = "execution.detached"
-	ExecutionControlChangedType Type = "execution.control_changed"
-	ExecutionRenamedType        Type = "execution.renamed"
-	ExecutionInputType          Type = "execution.input"
-	ExecutionResizedType        Type = "execution.resized"
-	ExecutionSignalledType      Type = "execution.signalled"
-	ExecutionOutputType         Type = "execution.output"
-	ExecutionSuspendedType      Type = "execution.suspended"
-	ExecutionExitedType         Type = "execution.exited"
-	ExecutionLostType           Type = "execution.lost"
-	ExecutionRecoveredType      Type = "execution.recovered"
-)
-
 // WorkspaceCreated is the body of workspace.created: the first names.
 type WorkspaceCreated struct {
 	Workspace string `cbor:"1,keyasint,omitempty"`
@@ -68,8 +47,8 @@ type ExecutionSignalled struct {
 	Name string `cbor:"2,keyasint,omitempty"`
 }
 
-// Remark is the body of every other event: why, in words for people. Where
-// there is nothing to say it is empty.
+// Remark is the body of an event that writes no fields: why, in words for
+// people. Where there is nothing to say it is empty.
 type Remark struct {
 	Why   string `cbor:"1,keyasint,omitempty"`
 	Label string `cbor:"2,keyasint,omitempty"`
@@ -90,10 +69,21 @@ func NewBody(t Type) any {
 	case ExecutionSignalledType:
 		return new(ExecutionSignalled)
 	}
-	if _, known := kinds[t]; known {
+	switch {
+	case !Known(t):
+		return nil
+	case remarked[t]:
 		return new(Remark)
 	}
-	return nil
+	return new(Change)
+}
+
+// remarked are the types whose events write no fields of an object.
+var remarked = map[Type]bool{
+	SessionJoinedType: true, SessionClosedType: true,
+	ExecutionRunningType: true, ExecutionAttachedType: true, ExecutionDetachedType: true, ExecutionControlChangedType: true,
+	ExecutionInputType: true, ExecutionResizedType: true, ExecutionOutputType: true, ExecutionSuspendedType: true,
+	ExecutionExitedType: true, ExecutionLostType: true, ExecutionRecoveredType: true,
 }
 
 // EncodeContent returns the canonical bytes of a typed body, without a nonce:

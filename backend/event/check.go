@@ -2,22 +2,10 @@ package event
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strings"
 )
-
-// kinds says of each known type which class it has.
-var kinds = map[Type]Class{
-	WorkspaceCreatedType: Control, SessionOpenedType: Causal, SessionJoinedType: Causal,
-	ExecutionStartedType: Causal, ExecutionAttachedType: Causal, ExecutionDetachedType: Causal,
-	ExecutionControlChangedType: Causal, ExecutionRenamedType: Causal, ExecutionInputType: Causal,
-	ExecutionResizedType: Causal, ExecutionOutputType: Causal, ExecutionSuspendedType: Causal,
-	ExecutionExitedType: Causal, ExecutionLostType: Causal, ExecutionRecoveredType: Causal,
-	ExecutionRunningType: Causal, ExecutionSignalledType: Causal,
-}
-
-// Known reports whether schema version 1 defines a type. An event of another
-// type is opaque: kept and passed on, its meaning not understood.
-func Known(t Type) bool { _, ok := kinds[t]; return ok }
 
 // Check reports what is malformed in a header taken by itself: everything
 // that needs no other event. See SPEC.md for the rules behind each reason.
@@ -42,7 +30,7 @@ func checkFrame(h *Header) error {
 		return malformed("type", "a type is a word with a dot")
 	case h.Class != Causal && h.Class != Control:
 		return malformed("class", "the consistency class is unknown")
-	case Known(h.Type) && kinds[h.Type] != h.Class:
+	case Known(h.Type) && classes[h.Type] != h.Class:
 		return malformed("class", "the consistency class is not the one of its type")
 	case h.BodyHash.IsZero():
 		return malformed("body_hash", "the hash of the body is absent")
@@ -146,6 +134,9 @@ func checkFacts(h *Header) error {
 	if operated := h.Type == ExecutionAttachedType || h.Type == ExecutionDetachedType; operated == f.Operator.IsZero() {
 		return malformed("operator", "the operator's session is named by execution.attached and detached, and by no other")
 	}
+	if err := checkShared(h); err != nil {
+		return err
+	}
 	if e := f.Exit; e != nil && (e.Status > 255 || e.Signal > 255) {
 		return malformed("exit", "a status and a signal are at most 255")
 	}
@@ -167,6 +158,94 @@ func word(s string) bool {
 func ascending(ids []ID) bool {
 	for i := range ids {
 		if ids[i].IsZero() || i > 0 && bytes.Compare(ids[i-1][:], ids[i][:]) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// bears says which types state a fact, and must. No other type has it.
+var bears = []struct {
+	fact  string
+	has   func(*Facts) bool
+	types []Type
+}{
+	{"checkpoint", func(f *Facts) bool { return !f.Checkpoint.IsZero() }, []Type{BranchCreatedType, BranchPromotedType, BranchMergedType}},
+	{"target", func(f *Facts) bool { return !f.Target.IsZero() }, []Type{BranchPromotedType, BranchMergedType}},
+	{"digest", func(f *Facts) bool { return f.Digest != nil }, []Type{CheckpointFinalizedType}},
+	{"ask", func(f *Facts) bool { return f.Ask != nil }, []Type{RequestMadeType}},
+	{"member", func(f *Facts) bool { return f.Member != nil }, []Type{ActorEnrolledType}},
+	{"fork", func(f *Facts) bool { return f.Fork != nil }, []Type{ReplicaFencedType}},
+	{"strategy", func(f *Facts) bool { return f.Strategy != "" }, []Type{BranchPromotedType, BranchMergedType}},
+}
+
+// checkShared holds the facts of branches, checkpoints and control to their
+// form. What a request asks for has the facts of the record that it asks for.
+func checkShared(h *Header) error {
+	f := &h.Facts
+	about := h.Type
+	if f.Ask != nil {
+		about = f.Ask.Type
+	}
+	for _, b := range bears {
+		wanted := slices.Contains(b.types, about) || slices.Contains(b.types, h.Type)
+		if b.has(f) != wanted && !(b.fact == "checkpoint" && about == BranchCreatedType) {
+			return malformed(b.fact, "the fact "+b.fact+" belongs to its types alone, and they have it")
+		}
+	}
+	switch {
+	case (f.Cut != nil) != frozen(h) && h.Type != RequestMadeType:
+		return malformed("cut", "a checkpoint, a branch and every record of control name their cut, and nothing else does")
+	case f.Cut != nil && checkCut(f.Cut) != nil:
+		return checkCut(f.Cut)
+	case f.Ask != nil && (classes[f.Ask.Type] != Control || f.Ask.Type == WorkspaceCreatedType || f.Ask.Until < 0):
+		return malformed("ask", "a request asks for a record that control makes")
+	case f.Digest != nil && (f.Digest.Version == 0 || f.Digest.Hash.IsZero()):
+		return malformed("digest", "a digest has a version and a hash")
+	case f.Member != nil && (f.Member.Kind < Human || f.Member.Kind > Service || f.Member.Replica == "" || len(f.Member.Replica) > MaxChain):
+		return malformed("member", "a member has a kind and a replica")
+	case f.Fork != nil && (f.Fork.Replica == "" || len(f.Fork.Replica) > MaxChain):
+		return malformed("fork", "a fork names a chain")
+	case f.Strategy != "" && !word(f.Strategy):
+		return malformed("strategy", "a strategy is a word")
+	case !f.Continues.IsZero() && h.Type != SessionOpenedType:
+		return malformed("continues", "session.opened alone goes on for another session")
+	case !choicesInOrder(f.Choices):
+		return malformed("choices", "the choices are not words for ids, ascending and unique")
+	}
+	return checkDecision(h)
+}
+
+// frozen reports whether an event states a cut: what a checkpoint freezes, where
+// a branch forks, and what a record was judged by.
+func frozen(h *Header) bool {
+	return h.Type == CheckpointProposedType || h.Type == BranchCreatedType || h.Class == Control && !h.genesis()
+}
+
+func checkDecision(h *Header) error {
+	d := h.Facts.Decision
+	switch {
+	case (d != nil) != (h.Class == Control && !h.genesis()):
+		return malformed("decision", "every record but genesis has a decision, and nothing else has")
+	case d == nil:
+		return nil
+	case d.Request.IsZero() || d.Outcome != OutcomeDone && d.Outcome != OutcomeRefused:
+		return malformed("decision", "a decision names its request, and is done or refused")
+	case (d.Outcome == OutcomeRefused) != (d.Reason != "") || d.Reason != "" && !word(d.Reason):
+		return malformed("decision", "a refusal has a reason, which is a word, and nothing else has")
+	}
+	return nil
+}
+
+func choicesInOrder(all []Choice) bool {
+	if len(all) > MaxChoices {
+		return false
+	}
+	for i, c := range all {
+		if c.Object.IsZero() || c.Event.IsZero() || !word(c.Field) {
+			return false
+		}
+		if i > 0 && cmp.Or(bytes.Compare(all[i-1].Object[:], c.Object[:]), cmp.Compare(all[i-1].Field, c.Field)) >= 0 {
 			return false
 		}
 	}

@@ -156,13 +156,19 @@ func (r *reader) someText() string {
 // list reads the head of a list of at least one item of at least size bytes,
 // so that what is allocated is bounded by what was given.
 func (r *reader) list(size uint64) int {
+	n := r.count(size)
+	if n == 0 {
+		r.notCanonical()
+	}
+	return n
+}
+
+// count is list where no item is a list too.
+func (r *reader) count(size uint64) int {
 	n := r.sized(kindArray)
-	switch {
-	case n > uint64(len(r.rest))/size:
+	if n > uint64(len(r.rest))/size {
 		r.encoding()
 		return 0
-	case n == 0:
-		r.notCanonical()
 	}
 	return int(n)
 }
@@ -362,8 +368,90 @@ func (r *reader) fact(f *Facts, key uint64) {
 	case 11:
 		f.Operator = r.someID()
 	default:
+		r.shared(f, key)
+	}
+}
+
+// shared reads the facts of branches, checkpoints and control.
+func (r *reader) shared(f *Facts, key uint64) {
+	switch key {
+	case 12:
+		f.Cut = r.cut()
+	case 13:
+		f.Checkpoint = r.someID()
+	case 14:
+		f.Target = r.someID()
+	case 15:
+		r.tuple(2)
+		f.Digest = &Digest{Version: r.uint(), Hash: r.id()}
+	case 16:
+		r.tuple(2)
+		f.Ask = &Ask{Type: Type(r.text()), Until: r.instant()}
+	case 17:
+		r.tuple(3)
+		f.Decision = &Decision{Request: r.id(), Outcome: r.text(), Reason: r.text()}
+	case 18:
+		r.tuple(2)
+		f.Member = &Member{Kind: ActorKind(r.smallest()), Replica: Chain(r.bytes())}
+	case 19:
+		r.tuple(2)
+		f.Fork = &Fork{Replica: Chain(r.bytes()), Seq: r.uint()}
+	case 20:
+		f.Strategy = r.someText()
+	case 21:
+		f.Choices = r.choices()
+	case 22:
+		f.Continues = r.someID()
+	default:
 		r.encoding()
 	}
+}
+
+// cut reads both lists; each may be empty.
+func (r *reader) cut() *Cut {
+	r.tuple(2)
+	var c Cut
+	if n := r.count(3 + 2 + uint64(len(ID{}))); n > 0 {
+		c.Heads = make([]Head, n)
+		for i := range c.Heads {
+			r.tuple(3)
+			c.Heads[i] = Head{Chain: Chain(r.bytes()), Seq: r.uint(), ID: r.id()}
+		}
+	}
+	if n := r.count(2 + uint64(len(ID{}))); n > 0 {
+		c.Past = make([]ID, n)
+		for i := range c.Past {
+			c.Past[i] = r.id()
+		}
+	}
+	return &c
+}
+
+func (r *reader) choices() []Choice {
+	all := make([]Choice, r.list(2*(2+uint64(len(ID{})))))
+	for i := range all {
+		r.tuple(3)
+		all[i] = Choice{Object: r.id(), Field: r.text(), Event: r.id()}
+	}
+	return all
+}
+
+// instant reads nanoseconds since 1970, not before.
+func (r *reader) instant() int64 {
+	n := r.uint()
+	if n > 1<<63-1 {
+		r.encoding()
+	}
+	return int64(n)
+}
+
+// smallest reads a number of eight bits that may be 0.
+func (r *reader) smallest() uint8 {
+	n := r.uint()
+	if n > 0xff {
+		r.encoding()
+	}
+	return uint8(n)
 }
 
 func (r *reader) genesis() *Genesis {

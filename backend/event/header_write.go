@@ -15,6 +15,9 @@ const (
 // headerSize is about what a header's bytes take: one allocation is enough.
 func headerSize(h *Header) int {
 	n := 512 + 33*(len(h.Parents)+len(h.Affected))
+	if c := h.Facts.Cut; c != nil {
+		n += 85*len(c.Heads) + 34*len(c.Past)
+	}
 	if g := h.Facts.Genesis; g != nil {
 		n += len(g.Policy)
 	}
@@ -172,6 +175,13 @@ func (w *writer) facts(f *Facts) {
 	inner.id(9, f.Request)
 	inner.genesis(f.Genesis)
 	inner.id(11, f.Operator)
+	inner.cut(f.Cut)
+	inner.id(13, f.Checkpoint)
+	inner.id(14, f.Target)
+	inner.ruling(f)
+	inner.text(20, f.Strategy)
+	inner.choices(f.Choices)
+	inner.id(22, f.Continues)
 	if inner.count > 0 {
 		w.b = inner.end()
 		w.count++
@@ -212,4 +222,64 @@ func (w *writer) genesis(g *Genesis) {
 	inner.uint(4, g.Epoch)
 	inner.text(5, g.Policy)
 	w.b = inner.end()
+}
+
+// cut writes both lists, even where one is empty.
+func (w *writer) cut(c *Cut) {
+	if c == nil {
+		return
+	}
+	w.key(12)
+	w.b = appendHead(appendHead(w.b, kindArray, 2), kindArray, uint64(len(c.Heads)))
+	for _, h := range c.Heads {
+		w.b = appendChain(appendHead(w.b, kindArray, 3), h.Chain)
+		w.b = appendID(appendHead(w.b, kindUint, h.Seq), h.ID)
+	}
+	w.b = appendHead(w.b, kindArray, uint64(len(c.Past)))
+	for _, id := range c.Past {
+		w.b = appendID(w.b, id)
+	}
+}
+
+// ruling writes what control is asked and answers.
+func (w *writer) ruling(f *Facts) {
+	if d := f.Digest; d != nil {
+		w.key(15)
+		w.b = appendID(appendHead(appendHead(w.b, kindArray, 2), kindUint, d.Version), d.Hash)
+	}
+	if a := f.Ask; a != nil {
+		w.key(16)
+		w.b = appendHead(appendText(appendHead(w.b, kindArray, 2), string(a.Type)), kindUint, uint64(a.Until))
+	}
+	if d := f.Decision; d != nil {
+		w.key(17)
+		w.b = appendText(appendText(appendID(appendHead(w.b, kindArray, 3), d.Request), d.Outcome), d.Reason)
+	}
+	if m := f.Member; m != nil {
+		w.key(18)
+		w.b = appendChain(appendHead(appendHead(w.b, kindArray, 2), kindUint, uint64(m.Kind)), m.Replica)
+	}
+	if k := f.Fork; k != nil {
+		w.key(19)
+		w.b = appendHead(appendChain(appendHead(w.b, kindArray, 2), k.Replica), kindUint, k.Seq)
+	}
+}
+
+func (w *writer) choices(all []Choice) {
+	if len(all) == 0 {
+		return
+	}
+	w.key(21)
+	w.b = appendHead(w.b, kindArray, uint64(len(all)))
+	for _, c := range all {
+		w.b = appendID(appendText(appendID(appendHead(w.b, kindArray, 3), c.Object), c.Field), c.Event)
+	}
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(appendHead(b, kindText, uint64(len(s))), s...)
+}
+
+func appendChain(b []byte, c Chain) []byte {
+	return append(appendHead(b, kindBytes, uint64(len(c))), c...)
 }

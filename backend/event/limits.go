@@ -13,10 +13,14 @@ const (
 	BodyNonceSize = 16
 	// MaxParents bounds a header; above it the author writes session.joined first.
 	MaxParents = 64
+	// MaxHeads bounds the chains of a cut: one head takes 110 bytes of a header.
+	MaxHeads = 512
 	// MaxAffected bounds the objects one event names.
 	MaxAffected = 256
 	// MaxFields bounds the keys of written fields.
 	MaxFields = 64
+	// MaxChoices bounds the fields that a merge decides: 256 fit in a header.
+	MaxChoices = 256
 	// MaxWord bounds a type, a state and a field key: words, not contents.
 	MaxWord = 64
 	// MaxChain bounds a chain's name; a PeerID of Ed25519 has 38 bytes.

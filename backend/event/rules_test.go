@@ -146,7 +146,7 @@ func TestRule05_TypesHaveOneClass(t *testing.T) {
 	refused(t, one, "class", func(h *Header) { h.Class = Control })
 	refused(t, one, "class", func(h *Header) { h.Class = 0 })
 	h := one()
-	h.Type = "canvas.created"
+	h.Type = "garden.watered"
 	if Check(h) != nil || Known(h.Type) {
 		t.Error("an unknown type is not opaque")
 	}
@@ -460,7 +460,7 @@ func FuzzDecodeSeal(f *testing.F) {
 func FuzzDecodeBody(f *testing.F) {
 	f.Add(append(make([]byte, 16), 0xa0))
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		for kind := range kinds {
+		for kind := range classes {
 			_, _ = DecodeBody(kind, b)
 		}
 	})
