@@ -29,6 +29,9 @@ const (
 	MaxSealed = 1024
 	// MaxSealBytes bounds a seal: its fields have fixed sizes below this sum.
 	MaxSealBytes = 512
+	// MaxExport bounds the text of an exported session: it is pasted, and has a
+	// head for each chain that its actor was served.
+	MaxExport = 64 << 10
 	// MaxRange bounds the bytes of terminal output that one event names.
 	MaxRange = 1 << 20
 	// LeafSize is the size of a leaf in the tree of a byte range.
