@@ -29,6 +29,7 @@ type daemon struct {
 	umask  int
 	stderr *os.File
 	log    diary
+	signer keyfile.Signer // of this replica, once its log is open
 
 	steps  []step
 	once   sync.Once
@@ -118,6 +119,7 @@ func (d *daemon) openLog(ctx context.Context) (*badgerlog.Log, badgerlog.Report,
 	if err != nil {
 		return nil, badgerlog.Report{}, err
 	}
+	d.signer = keyfile.NewSigner(k.replica)
 	return badgerlog.Open(ctx, badgerlog.Options{Dir: d.home.Data, Key: k.replica, RecoveryKey: k.recovery,
 		Names: firstNames(), Random: rand.Reader, Tell: d.say})
 }
@@ -147,6 +149,7 @@ func (d *daemon) openStudio(ctx context.Context, log *badgerlog.Log, report badg
 	if err := d.linkShims(&ports); err != nil {
 		return nil, err
 	}
+	ports.Key = d.signer
 	return studio.Open(ctx, ports)
 }
 

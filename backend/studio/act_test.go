@@ -127,7 +127,7 @@ func TestActsOnATerminalThatWasNeverShownHaveEffect(t *testing.T) {
 		"send":   func(c Caller) error { _, err := w.Send(background, c, "send", []byte("x")); return err },
 	} {
 		w.run(web, name)
-		opened, err := w.beginSession(background, event.SurfaceAPI, "")
+		opened, err := w.beginSession(background, birth{actor: w.human, surface: event.SurfaceAPI})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,12 +57,20 @@ func (s *Studio) served(ctx context.Context, c Caller, take func()) (Frontier, e
 	return read, err
 }
 
-// raise keeps that a person is shown what the objects have. The caller holds mu
-// and found that they have all of the floor.
+// raise keeps that an actor is shown what the objects have, by any of its
+// sessions. The caller holds mu and found that they have all of the floor.
 func (s *Studio) raise(c Caller) {
 	if !c.Session.IsZero() {
-		s.floor = s.heads
+		s.floors[s.actorOf(c)] = s.heads
 	}
+}
+
+// actorOf is whose session a caller has. The caller holds mu.
+func (s *Studio) actorOf(c Caller) event.ID {
+	if se := s.sessions[c.Session]; se != nil {
+		return se.actor.ID
+	}
+	return s.fold.ActorOf(c.Session)
 }
 
 // dominating calls use with mu held, once the objects have all that this person
@@ -90,7 +98,7 @@ func (s *Studio) tryDominating(c Caller, use func()) (lacks []string, news <-cha
 	s.mu.Lock()
 	defer s.mu.Unlock() // use may be a defect
 	if !c.Session.IsZero() {
-		lacks = s.heads.lacks(s.floor)
+		lacks = s.heads.lacks(s.floors[s.actorOf(c)])
 	}
 	if len(lacks) == 0 {
 		use()
@@ -99,6 +107,6 @@ func (s *Studio) tryDominating(c Caller, use func()) (lacks []string, news <-cha
 }
 
 func stale(lacks []string) error {
-	return fault.New(fault.Unavailable, "stale", "this home lacks what this person was shown before: "+strings.Join(lacks, ", "),
-		"put back the newest copy of the home, or wait until it has caught up")
+	return fault.New(fault.Unavailable, "stale", "this home lacks what its caller was shown before: "+strings.Join(lacks, ", "),
+		"put back the newest copy of the home, or go on without it with `atelier session new --forget`")
 }

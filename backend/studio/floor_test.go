@@ -102,7 +102,7 @@ func TestNoAnswerIsOlderThanItsFrontier(t *testing.T) {
 		}
 	}
 	look("one", false)
-	if len(w.floor.lacks(renamed)) == 0 {
+	if len(w.floors[w.human.ID].lacks(renamed)) == 0 {
 		t.Error("the floor has what nobody was shown")
 	}
 	goOn()
@@ -114,7 +114,7 @@ func TestAReaderWaitsForWhatItWasShown(t *testing.T) {
 	w, goOn := halfRenamed(t)
 	web := w.caller(event.SurfaceWeb)
 	w.mu.Lock()
-	w.floor = w.log.Heads()
+	w.floors[w.human.ID] = w.log.Heads()
 	w.mu.Unlock()
 	ctx := &asked{Context: background, asked: make(chan struct{})}
 	got := make(chan string, 1)
@@ -218,7 +218,7 @@ func TestAStaleHomeDoesNothing(t *testing.T) {
 	w.run(cli, "one")
 	before := len(w.events(event.ExecutionStartedType))
 	w.mu.Lock()
-	w.floor = Frontier{w.heads[0], {Chain: w.heads[1].Chain, Seq: w.heads[1].Seq + 3}}
+	w.floors[w.human.ID] = Frontier{w.heads[0], {Chain: w.heads[1].Chain, Seq: w.heads[1].Seq + 3}}
 	w.mu.Unlock()
 	if _, err := w.Start(background, cli, StartRequest{Argv: []string{"sh"}, Folder: "/"}); !fault.Is(err, "stale") {
 		t.Errorf("answered with %v", err)

@@ -33,6 +33,9 @@ const (
 	// resizeWait is how long Resize waits for the event of a size that the shim has
 	// set: one link and one sync, or some seconds on a machine that swaps.
 	resizeWait = 10 * time.Second
+	// exportWhile is how long an exported session can be imported: a day is
+	// enough to carry it to another machine.
+	exportWhile = 24 * time.Hour
 	// settleWait bounds an operator's leaving when the core ends.
 	settleWait = 5 * time.Second
 	// watchEvery spaces the lists that a watcher gets: ten a second look live.

@@ -141,6 +141,7 @@ type Ports struct {
 	Links        Links
 	Programs     Programs
 	Environments Environments
+	Key          Key
 	// Quota is the most bytes of one execution's spool, Reserve the least free
 	// bytes of its disk: beyond them the program waits.
 	Quota, Reserve uint64

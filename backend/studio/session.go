@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"sync"
 
 	"atelier.dev/atelier/backend/event"
@@ -37,6 +36,8 @@ type session struct {
 type sessionState struct {
 	Deps []event.ID
 	Era  uint64 `json:",omitempty"`
+	// Closed tells that it is over for good.
+	Closed bool `json:",omitempty"`
 }
 
 // keptHead is a head as it is kept: a chain's name is bytes, not text.
@@ -70,65 +71,6 @@ func ParseSurface(word string) (event.Surface, bool) {
 		}
 	}
 	return 0, false
-}
-
-// OpenSession opens a session of this home's human on a surface, or goes on
-// with the one that is named by its id. Without an id it is the persistent
-// session of the surface. Reasons: session_unknown, session_lost.
-func (s *Studio) OpenSession(ctx context.Context, surface event.Surface, id string) (Session, Frontier, error) {
-	s.opening.Lock()
-	defer s.opening.Unlock()
-	if id != "" {
-		c, err := s.Caller(id)
-		if err != nil {
-			return Session{}, nil, err
-		}
-		return s.answerSession(ctx, c.Session)
-	}
-	kept, err := event.ParseID(string(s.p.Log.LoadState(persistentKey(surface))))
-	if err == nil && s.usable(kept) == nil {
-		return s.answerSession(ctx, kept)
-	}
-	after := ""
-	if err == nil {
-		after = "a power cut may have taken what the session before this one had opened"
-	}
-	opened, err := s.beginSession(ctx, surface, after)
-	if err != nil {
-		return Session{}, nil, err
-	}
-	return s.answerSession(ctx, opened)
-}
-
-func persistentKey(surface event.Surface) string { return "persistent/" + surfaceWords[surface] }
-func stateKey(id event.ID) string                { return "session/" + id.String() }
-func floorKey(actor event.ID) string             { return "floor/" + actor.String() }
-
-// beginSession writes session.opened, whose id is the session's.
-func (s *Studio) beginSession(ctx context.Context, surface event.Surface, after string) (event.ID, error) {
-	e, err := s.append(ctx, event.Draft{Type: event.SessionOpenedType, Actor: s.human, Surface: surface, Branch: s.main,
-		Body: encode(&event.SessionOpened{After: after})})
-	if err != nil {
-		return event.ID{}, err
-	}
-	se := &session{id: e.ID, actor: s.human, surface: surface, deps: []event.ID{e.ID}}
-	s.mu.Lock()
-	s.sessions[e.ID] = se
-	s.mu.Unlock()
-	if err := s.save(se); err != nil {
-		return event.ID{}, err
-	}
-	return e.ID, s.p.Log.SaveState(persistentKey(surface), []byte(e.ID.String()))
-}
-
-func (s *Studio) answerSession(ctx context.Context, id event.ID) (Session, Frontier, error) {
-	se, err := s.session(id)
-	if err != nil {
-		return Session{}, nil, err
-	}
-	v := Session{ID: id, Actor: se.actor.ID, Surface: se.surface}
-	read, err := s.served(ctx, Caller{Session: id}, func() { v.ActorName = s.fold.Name(v.Actor) })
-	return v, read, err
 }
 
 // Caller resolves the session header of a call: the id of a session, or letters
@@ -186,9 +128,15 @@ func (s *Studio) session(id event.ID) (*session, error) {
 	if err := json.Unmarshal(s.p.Log.LoadState(stateKey(id)), &kept); err != nil {
 		return nil, fault.Wrap(err, fault.FailedPrecondition, "session_lost", "the state of this session is gone", "open another session")
 	}
+	if kept.Closed {
+		return nil, fault.New(fault.FailedPrecondition, "session_closed", "this session is closed", "open another with `atelier session new`")
+	}
 	if kept.Era != s.era {
 		return nil, fault.New(fault.FailedPrecondition, "session_lost",
 			"a power cut may have taken what this session had opened, so it has ended", "open another session")
+	}
+	if err := s.loadFloor(opened.Actor.ID); err != nil {
+		return nil, err
 	}
 	se := &session{id: id, actor: opened.Actor, surface: opened.Surface, deps: kept.Deps}
 	s.sessions[id] = se
@@ -201,7 +149,7 @@ func (s *Studio) save(se *session) error {
 	if se.own {
 		return nil
 	}
-	state, err := json.Marshal(sessionState{se.deps, s.era})
+	state, err := json.Marshal(sessionState{Deps: se.deps, Era: s.era})
 	if err != nil {
 		return err
 	}
@@ -209,59 +157,12 @@ func (s *Studio) save(se *session) error {
 		return err
 	}
 	s.mu.Lock()
-	floor, err := json.Marshal(keep(s.floor))
+	floor, err := json.Marshal(keep(s.floors[se.actor.ID]))
 	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	return s.p.Log.SaveState(floorKey(se.actor.ID), floor)
-}
-
-// loadSessions takes the floor and the era.
-func (s *Studio) loadSessions() error {
-	if kept := s.p.Log.LoadState(floorKey(s.human.ID)); kept != nil {
-		var floor []keptHead
-		if err := json.Unmarshal(kept, &floor); err != nil {
-			return fault.Wrap(err, fault.DataLoss, "floor_damaged", "what this person has been shown cannot be read", "remove the file values in the data folder; no event is lost")
-		}
-		for _, h := range floor {
-			s.floor = append(s.floor, event.Head{Chain: event.Chain(h.Chain), Seq: h.Seq, ID: h.ID})
-		}
-	}
-	return s.enter()
-}
-
-// enter begins a run of the core. A power cut since the last one begins an era,
-// which ends all sessions: their state is written unsynced, so the last of it
-// may be missing.
-func (s *Studio) enter() error {
-	boot, closed := string(s.p.Log.LoadState("boot")), string(s.p.Log.LoadState("closed"))
-	s.era, _ = strconv.ParseUint(string(s.p.Log.LoadState("era")), 10, 64) // none is the first
-	if boot == s.p.Boot && closed == "" {
-		return nil // the core alone was killed
-	}
-	if boot != "" && boot != s.p.Boot && closed != boot {
-		s.era++
-	}
-	if s.p.Log.ReadOnly() != "" {
-		return nil
-	}
-	// In this order: a kill in between ends no session, and forgets no era.
-	for _, kept := range [][2]string{{"era", strconv.FormatUint(s.era, 10)}, {"boot", s.p.Boot}, {"closed", ""}} {
-		if err := s.p.Log.SaveState(kept[0], []byte(kept[1])); err != nil {
-			return err
-		}
-	}
-	// Durable before anybody works: else a power cut could bring the mark of an
-	// orderly end back, and take what sessions opened since.
-	return s.p.Log.SyncState()
-}
-
-func (s *Studio) closeSessions() error {
-	if s.p.Log.ReadOnly() != "" {
-		return nil
-	}
-	return s.p.Log.SaveState("closed", []byte(s.p.Boot))
 }
 
 // opens notes that a session was shown these versions of an object, and keeps
@@ -365,12 +266,16 @@ func (s *Studio) writeAfter(ctx context.Context, se *session, d event.Draft) (ev
 // lacks something that its person was shown does nothing: reason stale.
 func (s *Studio) acted(c Caller) (*session, error) {
 	if c.Session.IsZero() {
-		return nil, fault.New(fault.Unauthenticated, "session_missing", "this call needs a session", "open one with CoreService.OpenSession")
+		return nil, noSession()
 	}
 	if err := s.dominating(s.ctx, c, func() {}); err != nil {
 		return nil, err
 	}
 	return s.session(c.Session)
+}
+
+func noSession() error {
+	return fault.New(fault.Unauthenticated, "session_missing", "this call needs a session", "open one with CoreService.OpenSession")
 }
 
 // ack is the answer to a write.

@@ -34,8 +34,8 @@ type Studio struct {
 	behind   bool          // some could not be taken in, and are tried again
 	news     chan struct{} // closed at the next change
 	sessions map[event.ID]*session
-	era      uint64 // how often a power cut may have taken what sessions had opened
-	floor    Frontier
+	era      uint64                // how often a power cut may have taken what sessions had opened
+	floors   map[event.ID]Frontier // of each actor: all that its sessions were served
 	runs     map[event.ID]*run
 	requests map[event.ID]*request
 	watchers map[*watcher]struct{}
@@ -66,7 +66,8 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 		human:  event.Actor{ID: event.Derived(genesis, "human"), Kind: event.Human},
 		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
 		fold:   object.New(p.Log), news: make(chan struct{}), sessions: map[event.ID]*session{},
-		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, watchers: map[*watcher]struct{}{}, keys: map[[keySize]byte]event.ID{}}
+		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, watchers: map[*watcher]struct{}{}, keys: map[[keySize]byte]event.ID{},
+		floors: map[event.ID]Frontier{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, s.catchUp()
 }

@@ -140,12 +140,12 @@ func TestAWatcherIsNotToldOfNothing(t *testing.T) {
 		return l
 	}
 	list(false)
-	floor := slices.Clone(w.floor)
+	floor := slices.Clone(w.floors[w.human.ID])
 	if _, err := w.append(background, event.Draft{Type: event.SessionOpenedType, Actor: w.human, Surface: event.SurfaceAPI, Branch: w.main}); err != nil {
 		t.Fatal(err)
 	}
-	if l := list(true); len(l.Executions) > 0 || l.Read != nil || !slices.Equal(w.floor, floor) {
-		t.Errorf("told %d; the floor rose by %v", len(l.Executions), floor.lacks(w.floor))
+	if l := list(true); len(l.Executions) > 0 || l.Read != nil || !slices.Equal(w.floors[w.human.ID], floor) {
+		t.Errorf("told %d; the floor rose by %v", len(l.Executions), floor.lacks(w.floors[w.human.ID]))
 	}
 	if _, _, err := w.Rename(background, w.caller(event.SurfaceCLI), id.String(), "two"); err != nil {
 		t.Fatal(err)

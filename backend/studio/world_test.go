@@ -17,6 +17,7 @@ import (
 	"atelier.dev/atelier/backend/badgerlog"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/keyfile"
 )
 
 // patience bounds a test that hangs; it measures nothing.
@@ -78,7 +79,7 @@ func (w *world) open() {
 }
 
 func (w *world) ports() Ports {
-	return Ports{Log: refusing{w.log, w}, Spools: w, Shims: w, Typist: w, Links: w, Programs: w, Environments: w, Auditor: w, Boot: w.boot,
+	return Ports{Log: refusing{w.log, w}, Spools: w, Shims: w, Typist: w, Links: w, Programs: w, Environments: w, Auditor: w, Boot: w.boot, Key: keyfile.NewSigner(w.key),
 		Now: time.Now, Random: chance{w}, Quota: 1 << 30, Tell: func(level, message string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

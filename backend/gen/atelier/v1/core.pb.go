@@ -397,17 +397,81 @@ func (x *Finding) GetMend() string {
 	return ""
 }
 
+// Size is what one kind of thing takes on the disk.
+type Size struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "headers", "bodies", "seals", "certificates", "indexes", "snapshots",
+	// "transcripts", …
+	Kind          string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Bytes         uint64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Count         uint64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Size) Reset() {
+	*x = Size{}
+	mi := &file_atelier_v1_core_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Size) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Size) ProtoMessage() {}
+
+func (x *Size) ProtoReflect() protoreflect.Message {
+	mi := &file_atelier_v1_core_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Size.ProtoReflect.Descriptor instead.
+func (*Size) Descriptor() ([]byte, []int) {
+	return file_atelier_v1_core_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Size) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Size) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Size) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 type DoctorResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Findings      []*Finding             `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
 	ReadFrontier  []*Head                `protobuf:"bytes,2,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
+	Sizes         []*Size                `protobuf:"bytes,3,rep,name=sizes,proto3" json:"sizes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DoctorResponse) Reset() {
 	*x = DoctorResponse{}
-	mi := &file_atelier_v1_core_proto_msgTypes[6]
+	mi := &file_atelier_v1_core_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +483,7 @@ func (x *DoctorResponse) String() string {
 func (*DoctorResponse) ProtoMessage() {}
 
 func (x *DoctorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_core_proto_msgTypes[6]
+	mi := &file_atelier_v1_core_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +496,7 @@ func (x *DoctorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoctorResponse.ProtoReflect.Descriptor instead.
 func (*DoctorResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_core_proto_rawDescGZIP(), []int{6}
+	return file_atelier_v1_core_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DoctorResponse) GetFindings() []*Finding {
@@ -445,6 +509,13 @@ func (x *DoctorResponse) GetFindings() []*Finding {
 func (x *DoctorResponse) GetReadFrontier() []*Head {
 	if x != nil {
 		return x.ReadFrontier
+	}
+	return nil
+}
+
+func (x *DoctorResponse) GetSizes() []*Size {
+	if x != nil {
+		return x.Sizes
 	}
 	return nil
 }
@@ -464,7 +535,7 @@ type ServeRequest struct {
 
 func (x *ServeRequest) Reset() {
 	*x = ServeRequest{}
-	mi := &file_atelier_v1_core_proto_msgTypes[7]
+	mi := &file_atelier_v1_core_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +547,7 @@ func (x *ServeRequest) String() string {
 func (*ServeRequest) ProtoMessage() {}
 
 func (x *ServeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_core_proto_msgTypes[7]
+	mi := &file_atelier_v1_core_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +560,7 @@ func (x *ServeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServeRequest.ProtoReflect.Descriptor instead.
 func (*ServeRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_core_proto_rawDescGZIP(), []int{7}
+	return file_atelier_v1_core_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ServeRequest) GetListen() string {
@@ -527,7 +598,7 @@ type ServeResponse struct {
 
 func (x *ServeResponse) Reset() {
 	*x = ServeResponse{}
-	mi := &file_atelier_v1_core_proto_msgTypes[8]
+	mi := &file_atelier_v1_core_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -539,7 +610,7 @@ func (x *ServeResponse) String() string {
 func (*ServeResponse) ProtoMessage() {}
 
 func (x *ServeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_core_proto_msgTypes[8]
+	mi := &file_atelier_v1_core_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -552,7 +623,7 @@ func (x *ServeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServeResponse.ProtoReflect.Descriptor instead.
 func (*ServeResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_core_proto_rawDescGZIP(), []int{8}
+	return file_atelier_v1_core_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ServeResponse) GetUrl() string {
@@ -588,7 +659,7 @@ type OpenSessionRequest struct {
 
 func (x *OpenSessionRequest) Reset() {
 	*x = OpenSessionRequest{}
-	mi := &file_atelier_v1_core_proto_msgTypes[9]
+	mi := &file_atelier_v1_core_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -600,7 +671,7 @@ func (x *OpenSessionRequest) String() string {
 func (*OpenSessionRequest) ProtoMessage() {}
 
 func (x *OpenSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_core_proto_msgTypes[9]
+	mi := &file_atelier_v1_core_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -613,7 +684,7 @@ func (x *OpenSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenSessionRequest.ProtoReflect.Descriptor instead.
 func (*OpenSessionRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_core_proto_rawDescGZIP(), []int{9}
+	return file_atelier_v1_core_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OpenSessionRequest) GetSurface() string {
@@ -642,7 +713,7 @@ type OpenSessionResponse struct {
 
 func (x *OpenSessionResponse) Reset() {
 	*x = OpenSessionResponse{}
-	mi := &file_atelier_v1_core_proto_msgTypes[10]
+	mi := &file_atelier_v1_core_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +725,7 @@ func (x *OpenSessionResponse) String() string {
 func (*OpenSessionResponse) ProtoMessage() {}
 
 func (x *OpenSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_core_proto_msgTypes[10]
+	mi := &file_atelier_v1_core_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +738,7 @@ func (x *OpenSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenSessionResponse.ProtoReflect.Descriptor instead.
 func (*OpenSessionResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_core_proto_rawDescGZIP(), []int{10}
+	return file_atelier_v1_core_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *OpenSessionResponse) GetSession() string {
@@ -731,10 +802,15 @@ const file_atelier_v1_core_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x12\n" +
-	"\x04mend\x18\x04 \x01(\tR\x04mend\"x\n" +
+	"\x04mend\x18\x04 \x01(\tR\x04mend\"F\n" +
+	"\x04Size\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x04R\x05count\"\xa0\x01\n" +
 	"\x0eDoctorResponse\x12/\n" +
 	"\bfindings\x18\x01 \x03(\v2\x13.atelier.v1.FindingR\bfindings\x125\n" +
-	"\rread_frontier\x18\x02 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"R\n" +
+	"\rread_frontier\x18\x02 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\x12&\n" +
+	"\x05sizes\x18\x03 \x03(\v2\x10.atelier.v1.SizeR\x05sizes\"R\n" +
 	"\fServeRequest\x12\x16\n" +
 	"\x06listen\x18\x01 \x01(\tR\x06listen\x12\x16\n" +
 	"\x06detach\x18\x02 \x01(\bR\x06detach\x12\x12\n" +
@@ -772,7 +848,7 @@ func file_atelier_v1_core_proto_rawDescGZIP() []byte {
 	return file_atelier_v1_core_proto_rawDescData
 }
 
-var file_atelier_v1_core_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_atelier_v1_core_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_atelier_v1_core_proto_goTypes = []any{
 	(*StatusRequest)(nil),       // 0: atelier.v1.StatusRequest
 	(*StatusResponse)(nil),      // 1: atelier.v1.StatusResponse
@@ -780,33 +856,35 @@ var file_atelier_v1_core_proto_goTypes = []any{
 	(*StopResponse)(nil),        // 3: atelier.v1.StopResponse
 	(*DoctorRequest)(nil),       // 4: atelier.v1.DoctorRequest
 	(*Finding)(nil),             // 5: atelier.v1.Finding
-	(*DoctorResponse)(nil),      // 6: atelier.v1.DoctorResponse
-	(*ServeRequest)(nil),        // 7: atelier.v1.ServeRequest
-	(*ServeResponse)(nil),       // 8: atelier.v1.ServeResponse
-	(*OpenSessionRequest)(nil),  // 9: atelier.v1.OpenSessionRequest
-	(*OpenSessionResponse)(nil), // 10: atelier.v1.OpenSessionResponse
-	(*Head)(nil),                // 11: atelier.v1.Head
+	(*Size)(nil),                // 6: atelier.v1.Size
+	(*DoctorResponse)(nil),      // 7: atelier.v1.DoctorResponse
+	(*ServeRequest)(nil),        // 8: atelier.v1.ServeRequest
+	(*ServeResponse)(nil),       // 9: atelier.v1.ServeResponse
+	(*OpenSessionRequest)(nil),  // 10: atelier.v1.OpenSessionRequest
+	(*OpenSessionResponse)(nil), // 11: atelier.v1.OpenSessionResponse
+	(*Head)(nil),                // 12: atelier.v1.Head
 }
 var file_atelier_v1_core_proto_depIdxs = []int32{
-	11, // 0: atelier.v1.StatusResponse.read_frontier:type_name -> atelier.v1.Head
+	12, // 0: atelier.v1.StatusResponse.read_frontier:type_name -> atelier.v1.Head
 	5,  // 1: atelier.v1.DoctorResponse.findings:type_name -> atelier.v1.Finding
-	11, // 2: atelier.v1.DoctorResponse.read_frontier:type_name -> atelier.v1.Head
-	11, // 3: atelier.v1.OpenSessionResponse.read_frontier:type_name -> atelier.v1.Head
-	0,  // 4: atelier.v1.CoreService.Status:input_type -> atelier.v1.StatusRequest
-	2,  // 5: atelier.v1.CoreService.Stop:input_type -> atelier.v1.StopRequest
-	4,  // 6: atelier.v1.CoreService.Doctor:input_type -> atelier.v1.DoctorRequest
-	7,  // 7: atelier.v1.CoreService.Serve:input_type -> atelier.v1.ServeRequest
-	9,  // 8: atelier.v1.CoreService.OpenSession:input_type -> atelier.v1.OpenSessionRequest
-	1,  // 9: atelier.v1.CoreService.Status:output_type -> atelier.v1.StatusResponse
-	3,  // 10: atelier.v1.CoreService.Stop:output_type -> atelier.v1.StopResponse
-	6,  // 11: atelier.v1.CoreService.Doctor:output_type -> atelier.v1.DoctorResponse
-	8,  // 12: atelier.v1.CoreService.Serve:output_type -> atelier.v1.ServeResponse
-	10, // 13: atelier.v1.CoreService.OpenSession:output_type -> atelier.v1.OpenSessionResponse
-	9,  // [9:14] is the sub-list for method output_type
-	4,  // [4:9] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	12, // 2: atelier.v1.DoctorResponse.read_frontier:type_name -> atelier.v1.Head
+	6,  // 3: atelier.v1.DoctorResponse.sizes:type_name -> atelier.v1.Size
+	12, // 4: atelier.v1.OpenSessionResponse.read_frontier:type_name -> atelier.v1.Head
+	0,  // 5: atelier.v1.CoreService.Status:input_type -> atelier.v1.StatusRequest
+	2,  // 6: atelier.v1.CoreService.Stop:input_type -> atelier.v1.StopRequest
+	4,  // 7: atelier.v1.CoreService.Doctor:input_type -> atelier.v1.DoctorRequest
+	8,  // 8: atelier.v1.CoreService.Serve:input_type -> atelier.v1.ServeRequest
+	10, // 9: atelier.v1.CoreService.OpenSession:input_type -> atelier.v1.OpenSessionRequest
+	1,  // 10: atelier.v1.CoreService.Status:output_type -> atelier.v1.StatusResponse
+	3,  // 11: atelier.v1.CoreService.Stop:output_type -> atelier.v1.StopResponse
+	7,  // 12: atelier.v1.CoreService.Doctor:output_type -> atelier.v1.DoctorResponse
+	9,  // 13: atelier.v1.CoreService.Serve:output_type -> atelier.v1.ServeResponse
+	11, // 14: atelier.v1.CoreService.OpenSession:output_type -> atelier.v1.OpenSessionResponse
+	10, // [10:15] is the sub-list for method output_type
+	5,  // [5:10] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_core_proto_init() }
@@ -822,7 +900,7 @@ func file_atelier_v1_core_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atelier_v1_core_proto_rawDesc), len(file_atelier_v1_core_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

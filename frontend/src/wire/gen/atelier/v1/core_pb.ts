@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/v1/core.proto.
  */
 export const file_atelier_v1_core: GenFile = /*@__PURE__*/
-  fileDesc("ChVhdGVsaWVyL3YxL2NvcmUucHJvdG8SCmF0ZWxpZXIudjEiDwoNU3RhdHVzUmVxdWVzdCK0AgoOU3RhdHVzUmVzcG9uc2USCwoDcGlkGAEgASgDEg8KB3ZlcnNpb24YAiABKAkSDwoHcGVlcl9pZBgDIAEoCRIMCgRob21lGAQgASgJEhEKCXdvcmtzcGFjZRgFIAEoCRIWCg53b3Jrc3BhY2VfbmFtZRgGIAEoCRIQCgh1cHRpbWVfcxgHIAEoARIRCglyZWFkX29ubHkYCCABKAkSEwoLZGV2aWNlX25hbWUYCSABKAkSEgoKYWN0b3JfbmFtZRgKIAEoCRIQCghhY3Rvcl9pZBgLIAEoCRIOCgZzb2NrZXQYDCABKAkSEQoJbGlzdGVuaW5nGA0gAygJEg4KBmV2ZW50cxgOIAEoBBInCg1yZWFkX2Zyb250aWVyGA8gAygLMhAuYXRlbGllci52MS5IZWFkIg0KC1N0b3BSZXF1ZXN0Ig4KDFN0b3BSZXNwb25zZSIPCg1Eb2N0b3JSZXF1ZXN0IkUKB0ZpbmRpbmcSDAoEbmFtZRgBIAEoCRINCgVsZXZlbBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEgwKBG1lbmQYBCABKAkiYAoORG9jdG9yUmVzcG9uc2USJQoIZmluZGluZ3MYASADKAsyEy5hdGVsaWVyLnYxLkZpbmRpbmcSJwoNcmVhZF9mcm9udGllchgCIAMoCzIQLmF0ZWxpZXIudjEuSGVhZCI8CgxTZXJ2ZVJlcXVlc3QSDgoGbGlzdGVuGAEgASgJEg4KBmRldGFjaBgCIAEoCBIMCgRrZWVwGAMgASgJIkEKDVNlcnZlUmVzcG9uc2USCwoDdXJsGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSEgoKdG9rZW5fZmlsZRgDIAEoCSI2ChJPcGVuU2Vzc2lvblJlcXVlc3QSDwoHc3VyZmFjZRgBIAEoCRIPCgdzZXNzaW9uGAIgASgJInUKE09wZW5TZXNzaW9uUmVzcG9uc2USDwoHc2Vzc2lvbhgBIAEoCRIQCghhY3Rvcl9pZBgCIAEoCRISCgphY3Rvcl9uYW1lGAMgASgJEicKDXJlYWRfZnJvbnRpZXIYBCADKAsyEC5hdGVsaWVyLnYxLkhlYWQy/gIKC0NvcmVTZXJ2aWNlEkgKBlN0YXR1cxIZLmF0ZWxpZXIudjEuU3RhdHVzUmVxdWVzdBoaLmF0ZWxpZXIudjEuU3RhdHVzUmVzcG9uc2UiB5ACAai7GAESPwoEU3RvcBIXLmF0ZWxpZXIudjEuU3RvcFJlcXVlc3QaGC5hdGVsaWVyLnYxLlN0b3BSZXNwb25zZSIEqLsYAxJICgZEb2N0b3ISGS5hdGVsaWVyLnYxLkRvY3RvclJlcXVlc3QaGi5hdGVsaWVyLnYxLkRvY3RvclJlc3BvbnNlIgeQAgGouxgBEkQKBVNlcnZlEhguYXRlbGllci52MS5TZXJ2ZVJlcXVlc3QaGS5hdGVsaWVyLnYxLlNlcnZlUmVzcG9uc2UiBKi7GAMwARJUCgtPcGVuU2Vzc2lvbhIeLmF0ZWxpZXIudjEuT3BlblNlc3Npb25SZXF1ZXN0Gh8uYXRlbGllci52MS5PcGVuU2Vzc2lvblJlc3BvbnNlIgSouxgCQjZaNGF0ZWxpZXIuZGV2L2F0ZWxpZXIvYmFja2VuZC9nZW4vYXRlbGllci92MTthdGVsaWVydjFiBnByb3RvMw", [file_atelier_v1_authorization, file_atelier_v1_words]);
+  fileDesc("ChVhdGVsaWVyL3YxL2NvcmUucHJvdG8SCmF0ZWxpZXIudjEiDwoNU3RhdHVzUmVxdWVzdCK0AgoOU3RhdHVzUmVzcG9uc2USCwoDcGlkGAEgASgDEg8KB3ZlcnNpb24YAiABKAkSDwoHcGVlcl9pZBgDIAEoCRIMCgRob21lGAQgASgJEhEKCXdvcmtzcGFjZRgFIAEoCRIWCg53b3Jrc3BhY2VfbmFtZRgGIAEoCRIQCgh1cHRpbWVfcxgHIAEoARIRCglyZWFkX29ubHkYCCABKAkSEwoLZGV2aWNlX25hbWUYCSABKAkSEgoKYWN0b3JfbmFtZRgKIAEoCRIQCghhY3Rvcl9pZBgLIAEoCRIOCgZzb2NrZXQYDCABKAkSEQoJbGlzdGVuaW5nGA0gAygJEg4KBmV2ZW50cxgOIAEoBBInCg1yZWFkX2Zyb250aWVyGA8gAygLMhAuYXRlbGllci52MS5IZWFkIg0KC1N0b3BSZXF1ZXN0Ig4KDFN0b3BSZXNwb25zZSIPCg1Eb2N0b3JSZXF1ZXN0IkUKB0ZpbmRpbmcSDAoEbmFtZRgBIAEoCRINCgVsZXZlbBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEgwKBG1lbmQYBCABKAkiMgoEU2l6ZRIMCgRraW5kGAEgASgJEg0KBWJ5dGVzGAIgASgEEg0KBWNvdW50GAMgASgEIoEBCg5Eb2N0b3JSZXNwb25zZRIlCghmaW5kaW5ncxgBIAMoCzITLmF0ZWxpZXIudjEuRmluZGluZxInCg1yZWFkX2Zyb250aWVyGAIgAygLMhAuYXRlbGllci52MS5IZWFkEh8KBXNpemVzGAMgAygLMhAuYXRlbGllci52MS5TaXplIjwKDFNlcnZlUmVxdWVzdBIOCgZsaXN0ZW4YASABKAkSDgoGZGV0YWNoGAIgASgIEgwKBGtlZXAYAyABKAkiQQoNU2VydmVSZXNwb25zZRILCgN1cmwYASABKAkSDwoHYWRkcmVzcxgCIAEoCRISCgp0b2tlbl9maWxlGAMgASgJIjYKEk9wZW5TZXNzaW9uUmVxdWVzdBIPCgdzdXJmYWNlGAEgASgJEg8KB3Nlc3Npb24YAiABKAkidQoTT3BlblNlc3Npb25SZXNwb25zZRIPCgdzZXNzaW9uGAEgASgJEhAKCGFjdG9yX2lkGAIgASgJEhIKCmFjdG9yX25hbWUYAyABKAkSJwoNcmVhZF9mcm9udGllchgEIAMoCzIQLmF0ZWxpZXIudjEuSGVhZDL+AgoLQ29yZVNlcnZpY2USSAoGU3RhdHVzEhkuYXRlbGllci52MS5TdGF0dXNSZXF1ZXN0GhouYXRlbGllci52MS5TdGF0dXNSZXNwb25zZSIHkAIBqLsYARI/CgRTdG9wEhcuYXRlbGllci52MS5TdG9wUmVxdWVzdBoYLmF0ZWxpZXIudjEuU3RvcFJlc3BvbnNlIgSouxgDEkgKBkRvY3RvchIZLmF0ZWxpZXIudjEuRG9jdG9yUmVxdWVzdBoaLmF0ZWxpZXIudjEuRG9jdG9yUmVzcG9uc2UiB5ACAai7GAESRAoFU2VydmUSGC5hdGVsaWVyLnYxLlNlcnZlUmVxdWVzdBoZLmF0ZWxpZXIudjEuU2VydmVSZXNwb25zZSIEqLsYAzABElQKC09wZW5TZXNzaW9uEh4uYXRlbGllci52MS5PcGVuU2Vzc2lvblJlcXVlc3QaHy5hdGVsaWVyLnYxLk9wZW5TZXNzaW9uUmVzcG9uc2UiBKi7GAJCNlo0YXRlbGllci5kZXYvYXRlbGllci9iYWNrZW5kL2dlbi9hdGVsaWVyL3YxO2F0ZWxpZXJ2MWIGcHJvdG8z", [file_atelier_v1_authorization, file_atelier_v1_words]);
 
 /**
  * @generated from message atelier.v1.StatusRequest
@@ -203,6 +203,38 @@ export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
   messageDesc(file_atelier_v1_core, 5);
 
 /**
+ * Size is what one kind of thing takes on the disk.
+ *
+ * @generated from message atelier.v1.Size
+ */
+export type Size = Message<"atelier.v1.Size"> & {
+  /**
+   * "headers", "bodies", "seals", "certificates", "indexes", "snapshots",
+   * "transcripts", …
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: uint64 bytes = 2;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: uint64 count = 3;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message atelier.v1.Size.
+ * Use `create(SizeSchema)` to create a new message.
+ */
+export const SizeSchema: GenMessage<Size> = /*@__PURE__*/
+  messageDesc(file_atelier_v1_core, 6);
+
+/**
  * @generated from message atelier.v1.DoctorResponse
  */
 export type DoctorResponse = Message<"atelier.v1.DoctorResponse"> & {
@@ -215,6 +247,11 @@ export type DoctorResponse = Message<"atelier.v1.DoctorResponse"> & {
    * @generated from field: repeated atelier.v1.Head read_frontier = 2;
    */
   readFrontier: Head[];
+
+  /**
+   * @generated from field: repeated atelier.v1.Size sizes = 3;
+   */
+  sizes: Size[];
 };
 
 /**
@@ -222,7 +259,7 @@ export type DoctorResponse = Message<"atelier.v1.DoctorResponse"> & {
  * Use `create(DoctorResponseSchema)` to create a new message.
  */
 export const DoctorResponseSchema: GenMessage<DoctorResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_core, 6);
+  messageDesc(file_atelier_v1_core, 7);
 
 /**
  * @generated from message atelier.v1.ServeRequest
@@ -256,7 +293,7 @@ export type ServeRequest = Message<"atelier.v1.ServeRequest"> & {
  * Use `create(ServeRequestSchema)` to create a new message.
  */
 export const ServeRequestSchema: GenMessage<ServeRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_core, 7);
+  messageDesc(file_atelier_v1_core, 8);
 
 /**
  * @generated from message atelier.v1.ServeResponse
@@ -289,7 +326,7 @@ export type ServeResponse = Message<"atelier.v1.ServeResponse"> & {
  * Use `create(ServeResponseSchema)` to create a new message.
  */
 export const ServeResponseSchema: GenMessage<ServeResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_core, 8);
+  messageDesc(file_atelier_v1_core, 9);
 
 /**
  * @generated from message atelier.v1.OpenSessionRequest
@@ -315,7 +352,7 @@ export type OpenSessionRequest = Message<"atelier.v1.OpenSessionRequest"> & {
  * Use `create(OpenSessionRequestSchema)` to create a new message.
  */
 export const OpenSessionRequestSchema: GenMessage<OpenSessionRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_core, 9);
+  messageDesc(file_atelier_v1_core, 10);
 
 /**
  * @generated from message atelier.v1.OpenSessionResponse
@@ -347,7 +384,7 @@ export type OpenSessionResponse = Message<"atelier.v1.OpenSessionResponse"> & {
  * Use `create(OpenSessionResponseSchema)` to create a new message.
  */
 export const OpenSessionResponseSchema: GenMessage<OpenSessionResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_core, 10);
+  messageDesc(file_atelier_v1_core, 11);
 
 /**
  * CoreService is about the daemon itself.
