@@ -28,12 +28,27 @@ func get[T Object](f *Fold, id event.ID) (T, bool) { o, is := f.objects[id].(T);
 
 // Executions returns all executions by the wall time of their creation, then id.
 func (f *Fold) Executions() []*Execution {
-	all := make([]*Execution, len(f.order))
-	for i, id := range f.order {
+	ids := f.order[KindExecution]
+	all := make([]*Execution, len(ids))
+	for i, id := range ids {
 		all[i] = f.objects[id].(*Execution)
 	}
 	return all
 }
+
+// Objects returns all objects of a kind by the wall time of their creation, then
+// id.
+func (f *Fold) Objects(kind Kind) []Object {
+	ids := f.order[kind]
+	all := make([]Object, len(ids))
+	for i, id := range ids {
+		all[i] = f.objects[id]
+	}
+	return all
+}
+
+// Entity returns an entity by its id.
+func (f *Fold) Entity(id event.ID) (*Entity, bool) { return get[*Entity](f, id) }
 
 // Kind returns the kind of an object.
 func (f *Fold) Kind(id event.ID) (Kind, bool) {
@@ -72,7 +87,7 @@ func (f *Fold) Find(kind Kind, ref string) (event.ID, error) {
 	switch len(found) {
 	case 0:
 		return event.ID{}, fault.New(fault.NotFound, string(kind)+"_unknown",
-			fmt.Sprintf("there is no %s %q", wordFor(kind), shown(ref)), "see `atelier ps`")
+			fmt.Sprintf("there is no %s %q", wordFor(kind), shown(ref)), "see `"+listOf(kind)+"`")
 	case 1:
 		return found[0], nil
 	}
@@ -96,11 +111,25 @@ func (f *Fold) ofKind(ids []event.ID, kind Kind) []event.ID {
 	return slices.DeleteFunc(slices.Clone(ids), func(id event.ID) bool { return f.objects[id].Head().Kind != kind })
 }
 
-func wordFor(kind Kind) string {
-	if kind == KindExecution {
-		return "terminal"
+// listOf is the command that lists what there is of a kind.
+func listOf(kind Kind) string {
+	switch kind {
+	case KindWorkItem:
+		return "atelier work list"
+	case KindBranch, KindCheckpoint, KindActor:
+		return "atelier " + string(kind) + " list"
 	}
-	return string(kind)
+	return "atelier ps"
+}
+
+func wordFor(kind Kind) string {
+	switch kind {
+	case KindExecution:
+		return "terminal"
+	case KindView:
+		return "view"
+	}
+	return strings.ReplaceAll(string(kind), "_", " ")
 }
 
 func shown(ref string) string {

@@ -12,9 +12,12 @@ type Fold struct {
 	past      *memory
 	workspace event.ID // zero before genesis
 	main      event.ID
+	// human and system are the actors of genesis, members those that act by control.
+	human, system event.ID
+	members       map[event.ID]membership
 	next      map[event.Chain]uint64 // the seq that each chain goes on with
 	objects   map[event.ID]Object
-	order     []event.ID // executions by creation
+	order     map[Kind][]event.ID // the objects of a kind by creation
 	index     index
 	calls     calls
 	judged    map[event.ID]Judgement // what is not valid
@@ -23,13 +26,21 @@ type Fold struct {
 // New returns an empty fold. It asks past about the events applied to it.
 func New(past Past) *Fold {
 	return &Fold{past: &memory{past: past}, next: map[event.Chain]uint64{}, objects: map[event.ID]Object{}, judged: map[event.ID]Judgement{},
-		index: newIndex(), calls: newCalls()}
+		order: map[Kind][]event.ID{}, members: map[event.ID]membership{}, index: newIndex(), calls: newCalls()}
 }
 
-// effect is what an event does: the new values of objects, and a new name.
+// effect is what an event does: the new values of objects, a new name, and who
+// may act.
 type effect struct {
 	objects []Object
 	naming  *naming
+	member  *member
+}
+
+// member is what control says of an actor.
+type member struct {
+	actor event.ID
+	is    membership
 }
 
 // A rule judges an event of its type. It returns the event's effect or refuses
@@ -40,6 +51,10 @@ var rules = map[event.Type]rule{
 	event.WorkspaceCreatedType:        founded,
 	event.SessionOpenedType:           opened,
 	event.SessionJoinedType:           joined,
+	event.SessionClosedType:           closed,
+	event.RequestMadeType:             asked,
+	event.ActorEnrolledType:           enrols,
+	event.ActorRetiredType:            retires,
 	event.ExecutionStartedType:        started,
 	event.ExecutionRenamedType:        renamed,
 	event.ExecutionRunningType:        ran,
@@ -75,19 +90,35 @@ func (f *Fold) Apply(e event.Event) (Judgement, error) {
 	}
 	if e.Header.Type == event.WorkspaceCreatedType {
 		f.workspace, f.main = e.ID, event.Derived(e.ID, "main")
+		f.human, f.system = event.Derived(e.ID, "human"), event.Derived(e.ID, "system")
 	}
 	for _, o := range does.objects {
 		f.put(o)
 	}
 	f.calls.take(does.naming)
+	if does.member != nil {
+		f.members[does.member.actor] = does.member.is
+	}
 	return j, nil
+}
+
+// ruleOf returns what judges events of a type, nil for a type that means nothing
+// to this version.
+func ruleOf(t event.Type) rule {
+	if byType[t] != nil {
+		return took
+	}
+	return rules[t]
 }
 
 func (f *Fold) judge(e event.Event) (Judgement, effect) {
 	if f.opaque(e) {
 		return Judgement{Verdict: Opaque}, f.cloud(e)
 	}
-	does, why := rules[e.Header.Type](f, e)
+	if why := f.acts(e); why != nil {
+		return Judgement{Void, why}, effect{}
+	}
+	does, why := ruleOf(e.Header.Type)(f, e)
 	if why != nil {
 		return Judgement{Void, why}, effect{}
 	}
@@ -152,15 +183,24 @@ func (f *Fold) knew(e event.Event, o Object) bool {
 		f.past.follows(e, n.ID)
 }
 
-// affected returns the one execution that an event names, if the event's author
-// can have known it.
-func (f *Fold) affected(e event.Event) (*Execution, *fault.Error) {
+// named returns the one object that an event names, if the event's author can
+// have known it.
+func (f *Fold) named(e event.Event) (Object, *fault.Error) {
 	if len(e.Header.Affected) != 1 {
-		return nil, void("object_count", "the event does not name exactly one object", "name the execution")
+		return nil, void("object_count", "the event does not name exactly one object", "name the object that it is about")
 	}
 	o, known := f.objects[e.Header.Affected[0]]
 	if !known || !f.knew(e, o) {
 		return nil, void("object_unknown", "what the event names is not in its past", "follow the event that made it")
+	}
+	return o, nil
+}
+
+// affected returns the one execution that an event names.
+func (f *Fold) affected(e event.Event) (*Execution, *fault.Error) {
+	o, err := f.named(e)
+	if err != nil {
+		return nil, err
 	}
 	x, is := o.(*Execution)
 	if !is {
@@ -187,18 +227,17 @@ func (f *Fold) put(o Object) {
 		return
 	}
 	f.index.add(n.ID, o.Names())
-	if n.Kind == KindExecution {
-		f.enlist(n)
-	}
+	f.enlist(n)
 }
 
-// enlist puts an execution in its place in the order of creation.
+// enlist puts an object in its place in the order of creation.
 func (f *Fold) enlist(n Envelope) {
-	at, _ := slices.BinarySearchFunc(f.order, n, func(id event.ID, n Envelope) int {
+	all := f.order[n.Kind]
+	at, _ := slices.BinarySearchFunc(all, n, func(id event.ID, n Envelope) int {
 		if c := f.objects[id].Head().CreatedAt.Compare(n.CreatedAt); c != 0 {
 			return c
 		}
 		return byID(id, n.ID)
 	})
-	f.order = slices.Insert(f.order, at, n.ID)
+	f.order[n.Kind] = slices.Insert(all, at, n.ID)
 }

@@ -57,10 +57,20 @@ func (r Register[T]) Provisional() bool { return len(r.standing) > 1 }
 
 // write returns the register after e wrote value.
 func (r Register[T]) write(e event.Event, past *memory, value T, c Content) Register[T] {
-	w := writtenBy(e, value, c)
 	standing := slices.DeleteFunc(slices.Clone(r.standing), func(old Written[T]) bool { return past.follows(e, old.Event) })
-	at, _ := slices.BinarySearchFunc(standing, w, newestFirst[T])
-	return Register[T]{slices.Insert(standing, at, w)}
+	return Register[T]{standing}.beside(writtenBy(e, value, c))
+}
+
+// take is write of what was written by an event that is known to past.
+func (r Register[T]) take(w Written[T], past *memory) Register[T] {
+	standing := slices.DeleteFunc(slices.Clone(r.standing), func(old Written[T]) bool { return past.before(old.Event, w.Event) })
+	return Register[T]{standing}.beside(w)
+}
+
+// beside puts one more value in its place, in a list that is its own.
+func (r Register[T]) beside(w Written[T]) Register[T] {
+	at, _ := slices.BinarySearchFunc(r.standing, w, newestFirst[T])
+	return Register[T]{slices.Insert(r.standing, at, w)}
 }
 
 func writtenBy[T any](e event.Event, value T, c Content) Written[T] {

@@ -32,7 +32,7 @@ func started(f *Fold, e event.Event) (effect, *fault.Error) {
 	if facts.Size != nil {
 		x.Size = *facts.Size
 	}
-	return effect{[]Object{x}, n}, nil
+	return effect{objects: []Object{x}, naming: n}, nil
 }
 
 // renamed writes the one causal field; any replica may.
@@ -49,7 +49,7 @@ func renamed(f *Fold, e event.Event) (effect, *fault.Error) {
 	var n *naming
 	x.Name, n = f.called(x.ID, old.Name, e, body.Name, c)
 	x.Envelope = old.after(e, f.past)
-	return effect{[]Object{&x}, n}, nil
+	return effect{objects: []Object{&x}, naming: n}, nil
 }
 
 func writesName(e event.Event) *fault.Error {

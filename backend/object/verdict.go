@@ -33,5 +33,5 @@ func void(reason, message, mend string) *fault.Error {
 // opaque reports whether the meaning of an event is beyond this version: its
 // type, or the branch that it lies on.
 func (f *Fold) opaque(e event.Event) bool {
-	return rules[e.Header.Type] == nil || e.Header.Type != event.WorkspaceCreatedType && e.Header.Branch != f.main
+	return ruleOf(e.Header.Type) == nil || e.Header.Type != event.WorkspaceCreatedType && e.Header.Branch != f.main
 }

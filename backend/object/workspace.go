@@ -20,6 +20,8 @@ type Actor struct {
 	Envelope
 	ActorKind event.ActorKind
 	Name      Register[string]
+	Home      event.Chain // the replica at which control enrolled it; empty where genesis did
+	State     State       // Enrolled or Retired
 }
 
 // Session is one actor on one surface. It was opened when it was created.
@@ -29,6 +31,9 @@ type Session struct {
 	Surface event.Surface
 	Label   Text // what the surface calls itself
 	After   Text // why an earlier session could not go on, if one could not
+	// Continues is the session that this one goes on for; zero for none.
+	Continues event.ID
+	Closed    bool
 }
 
 // Head returns the envelope.
@@ -67,14 +72,15 @@ func founded(f *Fold, e event.Event) (effect, *fault.Error) {
 }
 
 func enrolled(e event.Event, derived string, kind event.ActorKind, name Register[string]) *Actor {
-	a := &Actor{bornOf(e, KindActor), kind, name}
+	a := &Actor{Envelope: bornOf(e, KindActor), ActorKind: kind, Name: name, State: Enrolled}
 	a.ID = event.Derived(e.ID, derived)
 	return a
 }
 
 func opened(_ *Fold, e event.Event) (effect, *fault.Error) {
 	body, c := contentOf[event.SessionOpened](e)
-	s := &Session{bornOf(e, KindSession), e.Header.Actor, e.Header.Surface, Text{body.Label, c}, Text{body.After, c}}
+	s := &Session{Envelope: bornOf(e, KindSession), Actor: e.Header.Actor, Surface: e.Header.Surface, Label: Text{body.Label, c},
+		After: Text{body.After, c}, Continues: e.Header.Facts.Continues}
 	return effect{objects: []Object{s}}, makesOnly(e)
 }
 

@@ -1,0 +1,56 @@
+package object
+
+import (
+	"cmp"
+	"slices"
+
+	"atelier.dev/atelier/backend/event"
+)
+
+// Set is a causal field that holds any number of values, an add-wins set: an
+// event that takes a value away takes those additions away that it saw (the
+// observed-remove set of Shapiro et al. 2011). Of what is added and taken away
+// by events that did not see each other, the addition stands.
+type Set struct {
+	standing []Written[event.Value] // additions, by value, then event; never written into
+	unread   []Written[event.Value] // what events whose body is not here may have written
+}
+
+// Values returns what is in the set, ascending and each once.
+func (s Set) Values() []event.Value {
+	values := make([]event.Value, 0, len(s.standing))
+	for _, w := range s.standing {
+		if n := len(values); n == 0 || values[n-1] != w.Value {
+			values = append(values, w.Value)
+		}
+	}
+	return values
+}
+
+// Additions returns who added what stands, by value. Do not write into it.
+func (s Set) Additions() []Written[event.Value] { return s.standing }
+
+// Unread returns the events that may have written the set and whose body is not
+// here or ill-formed. Do not write into it.
+func (s Set) Unread() []Written[event.Value] { return s.unread }
+
+// write returns the set after e added and took away.
+func (s Set) write(e event.Event, past *memory, add, remove []event.Value, c Content) Set {
+	if c != Read {
+		return Set{s.standing, append(slices.Clone(s.unread), writtenBy(e, event.Value{}, c))}
+	}
+	standing := slices.DeleteFunc(slices.Clone(s.standing), func(w Written[event.Value]) bool {
+		return slices.Contains(remove, w.Value) && past.follows(e, w.Event)
+	})
+	for _, v := range add {
+		w := writtenBy(e, v, c)
+		if at, there := slices.BinarySearchFunc(standing, w, byValue); !there {
+			standing = slices.Insert(standing, at, w)
+		}
+	}
+	return Set{standing, s.unread}
+}
+
+func byValue(a, b Written[event.Value]) int {
+	return cmp.Or(a.Value.Compare(b.Value), byID(a.Event, b.Event))
+}
