@@ -17,9 +17,12 @@ import (
 // The anchor is a file of two slots of slotSize bytes. A slot is: magic 8,
 // generation 8, length 4, point in CBOR, SHA-256 of all before it. Generations
 // alternate between the slots, so that a torn write leaves the other whole.
-const anchorMagic = "ATLANC01"
-
-const slotFrame = len(anchorMagic) + 8 + 4
+// Slots of the first version, which knew no records but genesis, are read still.
+const (
+	anchorMagic = "ATLANC02"
+	firstMagic  = "ATLANC01"
+	slotFrame   = len(anchorMagic) + 8 + 4
+)
 
 // entry is one key and value of the store.
 type entry struct {
@@ -38,16 +41,33 @@ type point struct {
 	Group    []entry // what the newest group wrote; empty when large
 	// Before are Events and Seals before the newest group.
 	EventsBefore, SealsBefore uint64
+	OwnCount                  uint64      // the next seq on the own chain
+	Control                   event.Basis // the newest record of the control chain
 }
 
-// ownCount is the next seq on the own chain: all but genesis lie on it.
-func (p point) ownCount() uint64 { return max(p.Events, 1) - 1 }
+// firstPoint is point as the first version wrote it: all but genesis lay on the
+// own chain.
+type firstPoint struct {
+	_                         struct{} `cbor:",toarray"`
+	Events                    uint64
+	Seals                     uint64
+	Genesis                   event.ID
+	Own                       event.ID
+	LastSeal                  event.ID
+	Group                     []entry
+	EventsBefore, SealsBefore uint64
+}
+
+func (f firstPoint) point() point {
+	return point{Events: f.Events, Seals: f.Seals, Genesis: f.Genesis, Own: f.Own, LastSeal: f.LastSeal, Group: f.Group,
+		EventsBefore: f.EventsBefore, SealsBefore: f.SealsBefore, OwnCount: max(f.Events, 1) - 1, Control: event.Basis{Record: f.Genesis}}
+}
 
 // heads are the newest events of the control chain and of the own one.
 func (p point) heads(replica event.Chain) []event.Head {
-	heads := []event.Head{{Chain: event.Chain(p.Genesis[:]), Seq: 0, ID: p.Genesis}}
-	if n := p.ownCount(); n > 0 {
-		heads = append(heads, event.Head{Chain: replica, Seq: n - 1, ID: p.Own})
+	heads := []event.Head{{Chain: event.Chain(p.Genesis[:]), Seq: p.Control.Index, ID: p.Control.Record}}
+	if p.OwnCount > 0 {
+		heads = append(heads, event.Head{Chain: replica, Seq: p.OwnCount - 1, ID: p.Own})
 	}
 	return heads
 }
@@ -101,7 +121,7 @@ func (a *anchor) newest(all []byte) (p point, blank, torn bool, err error) {
 			zero++
 			continue
 		}
-		if bytes.HasPrefix(slot, []byte("ATLANC")) && string(slot[6:8]) > "01" && string(slot[6:8]) <= "99" {
+		if bytes.HasPrefix(slot, []byte("ATLANC")) && string(slot[6:8]) > anchorMagic[6:] && string(slot[6:8]) <= "99" {
 			return p, false, false, errNewer
 		}
 		generation, q, ok := readSlot(slot)
@@ -121,7 +141,8 @@ func (a *anchor) newest(all []byte) (p point, blank, torn bool, err error) {
 
 func readSlot(slot []byte) (uint64, point, bool) {
 	var p point
-	if string(slot[:8]) != anchorMagic {
+	magic := string(slot[:8])
+	if magic != anchorMagic && magic != firstMagic {
 		return 0, p, false
 	}
 	n := slotFrame + int(binary.BigEndian.Uint32(slot[16:]))
@@ -129,10 +150,22 @@ func readSlot(slot []byte) (uint64, point, bool) {
 		return 0, p, false
 	}
 	sum := sha256.Sum256(slot[:n])
-	if !bytes.Equal(sum[:], slot[n:n+sha256.Size]) || cbor.Unmarshal(slot[slotFrame:n], &p) != nil {
+	if !bytes.Equal(sum[:], slot[n:n+sha256.Size]) {
 		return 0, p, false
 	}
-	return binary.BigEndian.Uint64(slot[8:]), p, true
+	if p, is := readPoint(magic, slot[slotFrame:n]); is {
+		return binary.BigEndian.Uint64(slot[8:]), p, true
+	}
+	return 0, p, false
+}
+
+func readPoint(magic string, b []byte) (p point, ok bool) {
+	if magic == firstMagic {
+		var f firstPoint
+		err := cbor.Unmarshal(b, &f)
+		return f.point(), err == nil
+	}
+	return p, cbor.Unmarshal(b, &p) == nil
 }
 
 // slot returns the bytes of the next generation for p, or nil when the group

@@ -47,11 +47,13 @@ type audit struct {
 	to       point
 	report   AuditReport
 	progress func(done, of uint64)
-	at       uint64   // the next arrival to read
-	first    uint64   // of the run that holds it
-	run      []byte   // what is unread of that run
-	prev     event.ID // the newest own event that was read
-	lost     bool     // the one before at could not be read
+	at       uint64     // the next arrival to read
+	first    uint64     // of the run that holds it
+	run      []byte     // what is unread of that run
+	own      event.Head // the newest event of each chain that was read
+	control  event.Head
+	begun    bool // an event of the own chain was read
+	lost     bool // the one before at could not be read
 	sealed   sealed
 }
 
@@ -84,7 +86,7 @@ func (a *audit) pass(ctx context.Context) error {
 		return err
 	}
 	a.behind()
-	if !a.lost && a.prev != a.to.Own {
+	if !a.lost && (a.own.ID != a.to.Own || a.control.ID != a.to.Control.Record) {
 		a.report.find("head", "chain", "the newest event is not the one that the anchor names")
 	}
 	if err := a.keys(); err != nil {
@@ -126,14 +128,40 @@ func (a *audit) event(n uint64) (event.ID, error) {
 		return event.ID{}, nil
 	}
 	a.report.Events++
-	if n > 0 {
-		a.chain(where, n, e)
-		a.prev = e.ID
-	} else if e.ID != a.to.Genesis {
-		a.report.find("genesis", where, "the log does not begin with its workspace")
+	switch {
+	case n == 0:
+		a.control = event.Head{ID: a.to.Genesis}
+		if e.ID != a.to.Genesis {
+			a.report.find("genesis", where, "the log does not begin with its workspace")
+		}
+	case e.Header.Class == event.Control:
+		a.chain(where, event.Chain(a.to.Genesis[:]), &a.control, true, e)
+		a.certificates(where, e)
+	default:
+		a.chain(where, a.log.replica, &a.own, a.begun, e)
+		a.begun = true
 	}
 	a.lost = false
 	return e.ID, nil
+}
+
+// certificates holds a record to the signatures under it.
+func (a *audit) certificates(where string, e event.Event) {
+	all, err := a.log.Certificates(e.Header.Seq)
+	if err != nil {
+		a.report.find("certificate", where, err.Error())
+		return
+	}
+	signed := false
+	for _, c := range all {
+		if err := certifies(c, e.ID, a.to.Genesis, e.Header.Seq); err != nil {
+			a.report.find("certificate", where, err.Error())
+		}
+		signed = signed || c.Voter == a.log.replica
+	}
+	if !signed {
+		a.report.find("certificate", where, "the record is not signed by the voter of this workspace")
+	}
 }
 
 // read reads one event, and a run only once for all its events.
@@ -165,17 +193,23 @@ func (a *audit) behind() {
 	}
 }
 
-func (a *audit) chain(where string, n uint64, e event.Event) {
-	h := e.Header
+// chain holds an event to the one before on its chain.
+func (a *audit) chain(where string, chain event.Chain, last *event.Head, begun bool, e event.Event) {
+	h, before := e.Header, *last
+	next := before.Seq + 1
+	if !begun {
+		next = 0
+	}
+	*last = event.Head{Seq: h.Seq, ID: e.ID}
 	switch {
-	case h.Replica != a.log.replica || h.Seq != n-1:
-		a.report.find("seq", where, "the event is not the next of this replica's chain")
-	case h.Prev != a.prev && !a.lost:
+	case h.Replica != chain || h.Seq != next && !a.lost:
+		a.report.find("seq", where, "the event is not the next of its chain")
+	case h.Prev != before.ID && !a.lost:
 		a.report.find("prev", where, "the event does not name the one before")
 	case h.Workspace != a.to.Genesis:
 		a.report.find("workspace", where, "the event belongs to another workspace")
-	case h.Basis != event.Basis{Index: 0, Record: a.to.Genesis}:
-		a.report.find("basis", where, "the event's control basis is not a record of this log")
+	case !a.isBasis(h):
+		a.report.find("basis", where, "the event's control basis is not the newest record before it")
 	case h.ViewEpoch != a.log.epoch:
 		a.report.find("view_epoch", where, "the event's epoch is not the one at its basis")
 	}
@@ -185,6 +219,15 @@ func (a *audit) chain(where string, n uint64, e event.Event) {
 	if _, err := a.log.checkParents(h.Parents); err != nil {
 		a.report.find("antichain", where, err.Error())
 	}
+}
+
+// isBasis reports whether an event names the record that was the newest when it
+// was written here. A record's is the one before it.
+func (a *audit) isBasis(h event.Header) bool {
+	if h.Class == event.Control {
+		return h.Basis == event.Basis{Index: h.Seq - 1, Record: h.Prev}
+	}
+	return a.lost || h.Basis == event.Basis{Index: a.control.Seq, Record: a.control.ID}
 }
 
 // seals holds each seal to the one before and to the events that it covers.
@@ -210,7 +253,7 @@ func (a *audit) seals(ctx context.Context) error {
 	if a.sealed.id != a.to.LastSeal {
 		a.report.find("head", "seals", "the newest seal is not the one that the anchor names")
 	}
-	a.report.late(max(a.to.ownCount(), a.sealed.events) - a.sealed.events)
+	a.report.late(max(a.to.OwnCount, a.sealed.events) - a.sealed.events)
 	return nil
 }
 
@@ -229,8 +272,9 @@ func (a *audit) seal(ctx context.Context, where string, s event.Seal) error {
 // covered reads on to the end of a seal and returns the ids that it covers, as
 // far as they were not read before.
 func (a *audit) covered(ctx context.Context, s event.Seal) (ids []event.ID, err error) {
-	err = a.events(ctx, s.Last+2, func(id event.ID) {
-		if a.at > s.First { // seq n arrives as n+1
+	first, last := a.log.ownArrivals(s.First, s.Last)
+	err = a.events(ctx, last+1, func(id event.ID) {
+		if a.at >= first && a.log.isOwn(a.at) {
 			ids = append(ids, id)
 		}
 	})
@@ -265,7 +309,7 @@ func (a *audit) keys() error {
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
 			key := it.Item().Key()
-			if string(key) != "m" && (len(key) != 9 || !slices.Contains([]byte("as"), key[0])) {
+			if string(key) != "m" && (len(key) != 9 || !slices.Contains([]byte("asc"), key[0])) {
 				a.report.find("key", fmt.Sprintf("key %x", key), "the store holds a key of no known kind")
 			}
 		}

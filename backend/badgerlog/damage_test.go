@@ -431,8 +431,8 @@ func TestHalfMadeTableIsNoLoss(t *testing.T) {
 
 func TestNewerStoreIsRefused(t *testing.T) {
 	newer := keptLog(t, 2, true).with("anchor", func(f keptFile) keptFile {
-		copy(f.bytes[6:], "02")
-		copy(f.bytes[slotSize+6:], "02")
+		copy(f.bytes[6:], "03")
+		copy(f.bytes[slotSize+6:], "03")
 		return f
 	})
 	_, _, err := Open(context.Background(), homeOf(newer.write(t)))

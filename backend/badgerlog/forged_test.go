@@ -33,7 +33,7 @@ func forge(t *testing.T, change func(h *event.Header, a, b event.ID, body *[]byt
 	next := l.at
 	next.EventsBefore, next.SealsBefore = next.Events, next.Seals
 	entries := []entry{{Key: number('a', next.Events), Value: record}}
-	next.Own, next.Events = e.ID, next.Events+1
+	next.Own, next.Events, next.OwnCount = e.ID, next.Events+1, next.OwnCount+1
 	if err := l.commit(entries, next); err != nil {
 		t.Fatal(err)
 	}

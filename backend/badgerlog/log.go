@@ -40,6 +40,7 @@ type Log struct {
 
 	orderMu sync.RWMutex
 	order   *causal.Index
+	chains  chains
 	ids     ids
 	runs    runs
 
@@ -142,6 +143,7 @@ func (l *Log) begin(ctx context.Context, report *Report) error {
 	if err := l.readGenesis(); err != nil {
 		return err
 	}
+	l.chains = newChains(l.replica, l.at.Genesis)
 	if err := l.replay(ctx); err != nil {
 		return err
 	}

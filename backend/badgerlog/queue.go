@@ -16,6 +16,7 @@ type request struct {
 	hash    event.ID // of body
 	lamport uint64
 	seal    bool
+	record  *Record // of the control chain, instead of a draft
 	event   event.Event
 	err     error
 	// wake is told once: true to lead the next group, false when answered.

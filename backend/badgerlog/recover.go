@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -116,8 +117,8 @@ func (l *Log) readHeads(p *point) (err error) {
 	if p.Events > 0 {
 		p.Genesis, err = l.idAt(0)
 	}
-	if p.Events > 1 && err == nil {
-		p.Own, err = l.idAt(p.Events - 1)
+	if err == nil {
+		err = l.readChains(p)
 	}
 	if p.Seals == 0 || err != nil {
 		return err
@@ -127,6 +128,33 @@ func (l *Log) readHeads(p *point) (err error) {
 		p.LastSeal, err = s.ID()
 	}
 	return err
+}
+
+// readChains finds the newest event of the own chain and the newest record: from
+// the end back to the newest own event, which names the record before it.
+func (l *Log) readChains(p *point) error {
+	p.Own, p.OwnCount, p.Control = event.ID{}, 0, event.Basis{Record: p.Genesis}
+	for n := p.Events; n > 1; n-- {
+		e, err := l.eventAt(n - 1)
+		if err != nil {
+			return err
+		}
+		if e.Header.Class == event.Control {
+			p.raise(event.Basis{Index: e.Header.Seq, Record: e.ID})
+			continue
+		}
+		p.Own, p.OwnCount = e.ID, e.Header.Seq+1
+		p.raise(e.Header.Basis)
+		return nil
+	}
+	return nil
+}
+
+// raise takes a record that is newer than the one known.
+func (p *point) raise(b event.Basis) {
+	if b.Index > p.Control.Index {
+		p.Control = b
+	}
 }
 
 func (l *Log) idAt(arrival uint64) (event.ID, error) {
@@ -159,7 +187,7 @@ func (l *Log) checkTail(last point) error {
 	if err := l.readHeads(&there); err != nil {
 		return err
 	}
-	if there.Genesis != last.Genesis || there.Own != last.Own {
+	if there.Genesis != last.Genesis || there.Own != last.Own || there.Control != last.Control {
 		return dataLoss("head_differs", "the log's newest event is not the one its anchor names")
 	}
 	if there.LastSeal != last.LastSeal {
@@ -177,13 +205,16 @@ func (l *Log) readUnsealed() error {
 		}
 		next = s.Last + 1
 	}
-	for n := next; n < l.at.ownCount(); n++ {
-		id, err := l.idAt(n + 1)
+	for n := l.at.Events; n > 1 && uint64(len(l.unsealed)) < l.at.OwnCount-next; n-- {
+		e, err := l.eventAt(n - 1)
 		if err != nil {
 			return err
 		}
-		l.unsealed = append(l.unsealed, id)
+		if e.Header.Class != event.Control {
+			l.unsealed = append(l.unsealed, e.ID)
+		}
 	}
+	slices.Reverse(l.unsealed)
 	return nil
 }
 
@@ -210,7 +241,7 @@ func (l *Log) writeGenesis() error {
 	if err != nil {
 		return err
 	}
-	l.at = point{Events: 1, Genesis: e.ID}
+	l.at = point{Events: 1, Genesis: e.ID, Control: event.Basis{Record: e.ID}}
 	return l.commit([]entry{{Key: []byte("m"), Value: []byte(marker)}, {Key: number('a', 0), Value: record}}, l.at)
 }
 

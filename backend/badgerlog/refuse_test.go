@@ -81,7 +81,7 @@ func (l *openLog) follow(t *testing.T, n int, change func(h *event.Header)) {
 	at := l.at
 	for i := range n {
 		h := l.events[2].Header
-		h.Seq, h.Prev, h.Parents, h.Lamport = at.ownCount(), at.Own, nil, 1
+		h.Seq, h.Prev, h.Parents, h.Lamport = at.OwnCount, at.Own, nil, 1
 		if i == n-1 {
 			change(&h)
 		}
@@ -91,7 +91,7 @@ func (l *openLog) follow(t *testing.T, n int, change func(h *event.Header)) {
 			t.Fatal(err)
 		}
 		l.harm(t, number('a', at.Events), record)
-		at.Events, at.Own = at.Events+1, e.ID
+		at.Events, at.Own, at.OwnCount = at.Events+1, e.ID, at.OwnCount+1
 	}
 }
 
@@ -162,6 +162,7 @@ func noWorkspace(t *testing.T) func(l *openLog) {
 		}
 		l.harm(t, number('a', 0), record)
 		l.at.Genesis = l.events[0].ID
+		l.at.Control.Record = l.at.Genesis
 	}
 }
 

@@ -78,7 +78,6 @@ func (l *Log) takeParts(parts <-chan *part) error {
 	l.orderMu.Lock()
 	l.ids.reserve(l.at.Events)
 	l.orderMu.Unlock()
-	prev := event.ID{}
 	for p := range parts {
 		<-p.read
 		if p.err != nil {
@@ -86,22 +85,17 @@ func (l *Log) takeParts(parts <-chan *part) error {
 		}
 		l.runs.add(p.to, p.firsts...)
 		for i := range p.events {
-			e := &p.events[i]
-			if err := l.take(p.from+uint64(i), e, prev); err != nil {
+			if err := l.take(p.from+uint64(i), &p.events[i]); err != nil {
 				return err
-			}
-			if prev = e.ID; e.ID == l.at.Genesis {
-				prev = event.ID{} // the own chain begins after it
 			}
 		}
 	}
 	return nil
 }
 
-func (l *Log) take(n uint64, e *event.Event, prev event.ID) error {
-	h := &e.Header
-	if n > 0 && (h.Replica != l.replica || h.Seq != n-1 || h.Prev != prev) {
-		return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before", n))
+func (l *Log) take(n uint64, e *event.Event) error {
+	if n > 0 && !l.chains.take(n, e) {
+		return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before on its chain", n))
 	}
 	l.orderMu.Lock()
 	err := l.learn(n, e)

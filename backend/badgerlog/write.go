@@ -90,7 +90,12 @@ func (l *Log) enlist(g *group, r *request) error {
 	if err := l.refuseIfReadOnly(); err != nil {
 		return err
 	}
-	if !r.seal {
+	switch {
+	case r.record != nil:
+		if err := l.placeRecord(g, r); err != nil {
+			return err
+		}
+	case !r.seal:
 		if err := l.place(g, r); err != nil {
 			return err
 		}
@@ -139,7 +144,11 @@ func (l *Log) learnGroup(g *group) error {
 	defer l.orderMu.Unlock()
 	l.runs.add(g.next.Events, g.firsts...)
 	for i, e := range g.events {
-		if err := l.learn(g.next.EventsBefore+uint64(i), e); err != nil {
+		n := g.next.EventsBefore + uint64(i)
+		if !l.chains.take(n, e) {
+			return fault.New(fault.Internal, "chain_broken", "an event was written that does not follow its chain", "this is a defect of Atelier: report it")
+		}
+		if err := l.learn(n, e); err != nil {
 			return err
 		}
 	}
@@ -160,10 +169,21 @@ func (l *Log) refuseIfReadOnly() error {
 func (l *Log) place(g *group, r *request) error {
 	d, next := r.draft, &g.next
 	r.event.Header = event.Header{SchemaVersion: 1, Workspace: next.Genesis, Type: d.Type, Lamport: r.lamport, Parents: d.Parents,
-		Replica: l.replica, Seq: next.ownCount(), Prev: next.Own, Basis: event.Basis{Index: 0, Record: next.Genesis},
+		Replica: l.replica, Seq: next.OwnCount, Prev: next.Own, Basis: next.Control,
 		WallTime: l.o.Now().UnixNano(), Actor: d.Actor, Surface: d.Surface, Session: d.Session, ViewEpoch: l.epoch,
 		Branch: d.Branch, Affected: d.Affected, Class: event.Causal, Facts: d.Facts, BodyHash: r.hash}
-	record, err := newRecord(&r.event, r.body)
+	if err := g.put(&r.event, r.body); err != nil {
+		return err
+	}
+	g.unsealed = append(g.unsealed, r.event.ID)
+	next.Own = r.event.ID
+	next.OwnCount++
+	return nil
+}
+
+// put adds an event that has its place in its chain.
+func (g *group) put(e *event.Event, body []byte) error {
+	record, err := newRecord(e, body)
 	if err != nil {
 		return err
 	}
@@ -172,11 +192,9 @@ func (l *Log) place(g *group, r *request) error {
 	}
 	g.records = append(g.records, record)
 	g.run += len(record)
-	g.events = append(g.events, &r.event)
-	g.unsealed = append(g.unsealed, r.event.ID)
+	g.events = append(g.events, e)
 	g.size += len(record)
-	next.Own = r.event.ID
-	next.Events++
+	g.next.Events++
 	return nil
 }
 
@@ -198,7 +216,7 @@ func (g *group) closeRun() {
 func number(kind byte, n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{kind}, n) }
 
 func (l *Log) addSeal(next *point, entries []entry, ids []event.ID) ([]entry, error) {
-	last := next.ownCount() - 1
+	last := next.OwnCount - 1
 	s := event.Seal{Workspace: next.Genesis, Replica: l.replica, First: last + 1 - uint64(len(ids)), Last: last,
 		Root: event.Root(ids), Prev: next.LastSeal}
 	if err := s.Sign(l.o.Key); err != nil {
@@ -221,7 +239,7 @@ func (l *Log) seal() error {
 	next, rest := l.at, l.unsealed[n:]
 	next.EventsBefore, next.SealsBefore = next.Events, next.Seals
 	short := next
-	short.Events -= uint64(len(rest))
+	short.OwnCount -= uint64(len(rest))
 	entries, err := l.addSeal(&short, nil, l.unsealed[:n])
 	if err != nil {
 		return err
