@@ -8,23 +8,17 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/fxamacker/cbor/v2"
 
+	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
-
-// Record is an event of the control chain with the signatures that certify it.
-type Record struct {
-	Header       event.Header
-	Body         []byte // with its nonce
-	Certificates []event.Certificate
-}
 
 // AppendRecord makes the next record of the control chain durable, with its
 // certificates, and returns it. From then on it is the basis of what this
 // replica writes. Faults: parent_unknown, record_order when it does not follow
 // the newest record, certificate_missing, certificate_signature, certificate_other, body_hash, the
 // reasons of event.Check, read_only.
-func (l *Log) AppendRecord(ctx context.Context, rec Record) (event.Event, error) {
+func (l *Log) AppendRecord(ctx context.Context, rec control.Record) (event.Event, error) {
 	r := newRequest()
 	r.record = &rec
 	if event.BodyHash(rec.Body) != rec.Header.BodyHash {

@@ -6,12 +6,13 @@ import (
 	"math/rand"
 	"testing"
 
+	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
 
 // recordAfter makes the next record of the control chain, which answers a request.
-func recordAfter(t testing.TB, l *Log, request event.Event) Record {
+func recordAfter(t testing.TB, l *Log, request event.Event) control.Record {
 	t.Helper()
 	g, last := l.Genesis(), l.Heads()[0]
 	body, err := event.JoinBody(make([]byte, event.BodyNonceSize), nil)
@@ -24,10 +25,10 @@ func recordAfter(t testing.TB, l *Log, request event.Event) Record {
 		Branch: event.Derived(g, "main"), Class: event.Control, BodyHash: event.BodyHash(body),
 		Facts: event.Facts{Member: &event.Member{Kind: event.Agent, Replica: l.Replica()}, Cut: &event.Cut{Past: []event.ID{request.ID}},
 			Decision: &event.Decision{Request: request.ID, Outcome: event.OutcomeDone}}}
-	return certified(t, l, Record{Header: h, Body: body})
+	return certified(t, l, control.Record{Header: h, Body: body})
 }
 
-func certified(t testing.TB, l *Log, r Record) Record {
+func certified(t testing.TB, l *Log, r control.Record) control.Record {
 	t.Helper()
 	_, id, err := event.EncodeHeader(r.Header)
 	if err != nil {
@@ -126,20 +127,20 @@ func TestRecordThatDoesNotFitIsRefused(t *testing.T) {
 	request := mustAppend(t, l)
 	for name, c := range map[string]struct {
 		want   string
-		change func(r *Record)
+		change func(r *control.Record)
 	}{
-		"a seq too far":  {"record_order", func(r *Record) { r.Header.Seq++ }},
-		"another record": {"record_order", func(r *Record) { r.Header.Prev = event.ID{1} }},
-		"another workspace": {"record_order", func(r *Record) {
+		"a seq too far":  {"record_order", func(r *control.Record) { r.Header.Seq++ }},
+		"another record": {"record_order", func(r *control.Record) { r.Header.Prev = event.ID{1} }},
+		"another workspace": {"record_order", func(r *control.Record) {
 			r.Header.Workspace = event.ID{1}
 			r.Header.Replica = event.Chain(r.Header.Workspace[:])
 		}},
-		"an unknown parent":   {"parent_unknown", func(r *Record) { r.Header.Parents = []event.ID{{1}} }},
-		"another lamport":     {"lamport", func(r *Record) { r.Header.Lamport++ }},
-		"another body":        {"body_hash", func(r *Record) { r.Body = append(r.Body, 0) }},
-		"no signature":        {"certificate_missing", func(r *Record) { r.Certificates = nil }},
-		"a broken signature":  {"certificate_signature", func(r *Record) { r.Certificates[0].Signature[0]++ }},
-		"another's signature": {"certificate_other", func(r *Record) { r.Certificates[0].Record = event.ID{1} }},
+		"an unknown parent":   {"parent_unknown", func(r *control.Record) { r.Header.Parents = []event.ID{{1}} }},
+		"another lamport":     {"lamport", func(r *control.Record) { r.Header.Lamport++ }},
+		"another body":        {"body_hash", func(r *control.Record) { r.Body = append(r.Body, 0) }},
+		"no signature":        {"certificate_missing", func(r *control.Record) { r.Certificates = nil }},
+		"a broken signature":  {"certificate_signature", func(r *control.Record) { r.Certificates[0].Signature[0]++ }},
+		"another's signature": {"certificate_other", func(r *control.Record) { r.Certificates[0].Record = event.ID{1} }},
 	} {
 		r := recordAfter(t, l, request)
 		c.change(&r)

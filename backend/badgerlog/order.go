@@ -29,6 +29,22 @@ func (l *Log) Maximal(ids []event.ID) ([]event.ID, error) {
 	return front, asParent(err)
 }
 
+// PastOf returns what tells whether an event of this log is one of some, or lies
+// in their past. Faults: event_unknown, data_loss.
+func (l *Log) PastOf(ids []event.ID) (func(*event.Event) bool, error) {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	past, err := l.order.PastOf(ids)
+	if err != nil {
+		return nil, err
+	}
+	return func(e *event.Event) bool {
+		l.orderMu.RLock()
+		defer l.orderMu.RUnlock()
+		return past.Has(e.ID, &e.Header)
+	}, nil
+}
+
 // checkParents returns the lamport of an event with these parents, and refuses
 // parents that are unknown or no antichain.
 func (l *Log) checkParents(parents []event.ID) (uint64, error) {

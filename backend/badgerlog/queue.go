@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 
+	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -16,7 +17,7 @@ type request struct {
 	hash    event.ID // of body
 	lamport uint64
 	seal    bool
-	record  *Record // of the control chain, instead of a draft
+	record  *control.Record // of the control chain, instead of a draft
 	event   event.Event
 	err     error
 	// wake is told once: true to lead the next group, false when answered.

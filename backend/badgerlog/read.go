@@ -45,6 +45,27 @@ func (l *Log) eventAt(arrival uint64) (e event.Event, err error) {
 	return e, readRecord(&e, arrival, b)
 }
 
+// ArrivalOf returns the arrival number of a durable event. Faults as of Event.
+func (l *Log) ArrivalOf(id event.ID) (uint64, error) {
+	for _, n := range l.arrivals(id) {
+		e, err := l.eventAt(n)
+		if err != nil || e.ID == id {
+			return n, err
+		}
+	}
+	_, err := l.eventOf(id, nil)
+	return 0, err
+}
+
+// EventAt returns the durable event of an arrival number below Count. Fault:
+// event_unknown; data_loss when it cannot be read.
+func (l *Log) EventAt(arrival uint64) (event.Event, error) {
+	if arrival >= l.Count() {
+		return event.Event{}, fault.New(fault.NotFound, "event_unknown", fmt.Sprintf("there is no event %d", arrival), "see `atelier log`")
+	}
+	return l.eventAt(arrival)
+}
+
 // arrivals returns where events may be whose ids begin as this one does.
 func (l *Log) arrivals(id event.ID) []uint64 {
 	l.orderMu.RLock()

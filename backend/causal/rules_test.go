@@ -186,6 +186,42 @@ func TestRule06_ParentsAreMaximal(t *testing.T) {
 	}
 }
 
+func TestRule07_ThePastIsClosedAndStays(t *testing.T) {
+	for seed := range seeds() / 10 {
+		g := random(seed, sized(seed))
+		x := mustIndex(t, g)
+		ids := g.some()
+		past, err := x.PastOf(ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wanted := map[int]bool{}
+		for _, id := range ids {
+			n := g.number[id]
+			wanted[n] = true
+			for p := range g.past[n] {
+				wanted[p] = true
+			}
+		}
+		g.add(event.Header{Class: event.Causal, Session: event.ID{0xee}}, len(g.events)-1)
+		if err := x.Add(g.events[len(g.events)-1]); err != nil {
+			t.Fatal(err)
+		}
+		for n := range g.events {
+			e := &g.events[n]
+			if past.Has(e.ID, &e.Header) != wanted[n] {
+				t.Fatalf("seed %d: event %d lies in the past: %v, want %v", seed, n, !wanted[n], wanted[n])
+			}
+		}
+	}
+	x := NewIndex(func(event.ID) (event.Header, error) {
+		return event.Header{}, fault.New(fault.NotFound, "event_unknown", "no", "no")
+	})
+	if _, err := x.PastOf([]event.ID{{1}}); !fault.Is(err, "event_unknown") {
+		t.Error("an unknown event has a past:", err)
+	}
+}
+
 // braid is a history in which sessions write in turn, each having used what
 // the one before wrote. It returns the first and the last event.
 func braid(t testing.TB, sessions, size int) (x *Index, first, last event.ID) {

@@ -1,0 +1,186 @@
+package control
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// Machine is where control stands: the newest record, and what records have said
+// of actors and objects.
+type Machine struct {
+	workspace event.ID
+	system    event.Actor
+	epoch     uint64
+	last      event.Basis
+	time      int64
+	actors    map[event.ID]actor
+	objects   map[event.ID]ruled
+	answered  map[event.ID]event.Basis // requests to the records that answer them
+}
+
+// actor is what control knows of who may ask.
+type actor struct {
+	kind    event.ActorKind
+	replica event.Chain // the only one it may act at; empty for anywhere
+	since   uint64
+	retired uint64 // the record that retired it; 0 for none
+}
+
+// ruled is what control has said of an object.
+type ruled struct {
+	record  event.ID // the newest about it
+	lamport uint64
+	state   string // that it gave the object; empty for none
+}
+
+// New returns a machine that stands at genesis. Fault: genesis_first.
+func New(genesis event.Event) (*Machine, error) {
+	g := genesis.Header.Facts.Genesis
+	if g == nil {
+		return nil, fault.New(fault.Internal, "genesis_first", "control begins with a workspace", "this is a defect of Atelier: rebuild from the log")
+	}
+	id := genesis.ID
+	m := &Machine{workspace: id, epoch: g.Epoch, last: event.Basis{Record: id}, time: genesis.Header.WallTime,
+		system:  event.Actor{ID: event.Derived(id, "system"), Kind: event.Service},
+		objects: map[event.ID]ruled{}, answered: map[event.ID]event.Basis{}}
+	m.actors = map[event.ID]actor{event.Derived(id, "human"): {kind: event.Human}, m.system.ID: {kind: event.Service}}
+	return m, nil
+}
+
+// Last returns the newest record.
+func (m *Machine) Last() event.Basis { return m.last }
+
+// Answered returns the record that answers a request.
+func (m *Machine) Answered(request event.ID) (event.Basis, bool) {
+	b, is := m.answered[request]
+	return b, is
+}
+
+// Decide makes the record that answers an entry, without taking it. A refusal is
+// a record too. Faults: answered for a request that has its record; not_ready for
+// what control does not decide yet; entry_bad when the entry carries less than
+// it is judged by.
+func (m *Machine) Decide(e Entry) (event.Header, error) {
+	h := &e.Request.Header
+	switch {
+	case h.Type != event.RequestMadeType || h.Facts.Ask == nil || h.Workspace != m.workspace:
+		return event.Header{}, badEntry("it holds no request of this workspace")
+	case h.Basis.Index > m.last.Index:
+		return event.Header{}, badEntry("its request rests on a record that is not here")
+	}
+	if b, is := m.answered[e.Request.ID]; is {
+		return event.Header{}, fault.New(fault.AlreadyExists, "answered", fmt.Sprintf("record %d answers this request", b.Index), "read that record")
+	}
+	rule := rules[h.Facts.Ask.Type]
+	if rule == nil {
+		return event.Header{}, fault.New(fault.Unimplemented, "not_ready", string(h.Facts.Ask.Type)+" is not decided by this version", "use a newer one")
+	}
+	reason := m.refusal(e)
+	if reason == "" {
+		var err error
+		if reason, err = rule.judge(m, e); err != nil {
+			return event.Header{}, err
+		}
+	}
+	return m.record(e, rule, reason), nil
+}
+
+func badEntry(why string) error {
+	return fault.New(fault.InvalidArgument, "entry_bad", "the entry is not complete: "+why, "gather it again")
+}
+
+// refusal is what stands against any request: when and by whom it was made.
+func (m *Machine) refusal(e Entry) string {
+	h := &e.Request.Header
+	a, known := m.actors[h.Actor.ID]
+	switch {
+	case !known || a.since > h.Basis.Index || a.replica != "" && a.replica != h.Replica:
+		return "not_enrolled"
+	case a.retired != 0:
+		return "actor_retired"
+	case h.Facts.Ask.Until != 0 && max(m.time, e.Time) > h.Facts.Ask.Until:
+		return "expired"
+	}
+	return ""
+}
+
+// record is the header that answers an entry: its bytes are a function of the
+// entries so far. Its body is the request's.
+func (m *Machine) record(e Entry, rule *rule, reason string) event.Header {
+	h := e.Request.Header
+	facts := h.Facts
+	facts.Ask, facts.Request = nil, event.ID{}
+	facts.Cut, facts.Decision = &e.AsOf, &event.Decision{Request: e.Request.ID, Outcome: event.OutcomeDone}
+	if facts.State = rule.state; reason != "" {
+		facts.Decision = &event.Decision{Request: e.Request.ID, Outcome: event.OutcomeRefused, Reason: reason}
+		facts.State = ""
+	}
+	parents, lamport := m.parents(e)
+	return event.Header{SchemaVersion: 1, Workspace: m.workspace, Type: h.Facts.Ask.Type, Lamport: lamport, Parents: parents,
+		Replica: event.Chain(m.workspace[:]), Seq: m.last.Index + 1, Prev: m.last.Record, Basis: m.last, WallTime: max(m.time, e.Time),
+		Actor: m.system, Surface: event.SurfaceSystem, ViewEpoch: m.epoch, Branch: h.Branch, Affected: h.Affected,
+		Class: event.Control, Facts: facts, BodyHash: h.BodyHash}
+}
+
+// parents are the request and the newest records of what it names, without those
+// that lie in the request's past.
+func (m *Machine) parents(e Entry) ([]event.ID, uint64) {
+	parents, high := []event.ID{e.Request.ID}, e.Request.Header.Lamport
+	for _, id := range e.Request.Header.Affected {
+		if r, known := m.objects[id]; known && !slices.Contains(e.Follows, r.record) && !slices.Contains(parents, r.record) {
+			parents, high = append(parents, r.record), max(high, r.lamport)
+		}
+	}
+	slices.SortFunc(parents, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
+	return parents, high + 1
+}
+
+// NewestOf returns the newest records of the objects that a request names: of
+// these an entry says which lie in the request's past.
+func (m *Machine) NewestOf(objects []event.ID) (records []event.ID) {
+	for _, id := range objects {
+		if r, known := m.objects[id]; known && !slices.Contains(records, r.record) {
+			records = append(records, r.record)
+		}
+	}
+	return records
+}
+
+// Take takes the next record, which was decided here or elsewhere. Fault:
+// record_order when it is not the next.
+func (m *Machine) Take(e event.Event) error {
+	h := &e.Header
+	if h.Class != event.Control || h.Workspace != m.workspace || h.Seq != m.last.Index+1 || h.Prev != m.last.Record {
+		return fault.New(fault.Aborted, "record_order", fmt.Sprintf("record %d is not the next: control stands at %d", h.Seq, m.last.Index), "read the newest record")
+	}
+	m.last, m.time = event.Basis{Index: h.Seq, Record: e.ID}, max(m.time, h.WallTime)
+	m.answered[h.Facts.Decision.Request] = m.last
+	for _, id := range h.Affected {
+		r := ruled{record: e.ID, lamport: h.Lamport, state: m.objects[id].state}
+		if h.Facts.Decision.Outcome == event.OutcomeDone {
+			r.state = h.Facts.State
+		}
+		m.objects[id] = r
+	}
+	if h.Facts.Decision.Outcome == event.OutcomeDone {
+		m.takeMember(e)
+	}
+	return nil
+}
+
+func (m *Machine) takeMember(e event.Event) {
+	switch e.Header.Type {
+	case event.ActorEnrolledType:
+		is := e.Header.Facts.Member
+		m.actors[e.ID] = actor{kind: is.Kind, replica: is.Replica, since: e.Header.Seq}
+	case event.ActorRetiredType:
+		id := e.Header.Affected[0]
+		a := m.actors[id]
+		a.retired = e.Header.Seq
+		m.actors[id] = a
+	}
+}
