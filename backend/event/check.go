@@ -2,8 +2,6 @@ package event
 
 import (
 	"bytes"
-	"cmp"
-	"slices"
 	"strings"
 )
 
@@ -166,36 +164,30 @@ func ascending(ids []ID) bool {
 
 // bears says which types state a fact, and must. No other type has it.
 var bears = []struct {
-	fact  string
-	has   func(*Facts) bool
-	types []Type
+	fact string
+	has  func(*Facts) bool
+	by   Type
 }{
-	{"checkpoint", func(f *Facts) bool { return !f.Checkpoint.IsZero() }, []Type{BranchCreatedType, BranchPromotedType, BranchMergedType}},
-	{"target", func(f *Facts) bool { return !f.Target.IsZero() }, []Type{BranchPromotedType, BranchMergedType}},
-	{"digest", func(f *Facts) bool { return f.Digest != nil }, []Type{CheckpointFinalizedType}},
-	{"ask", func(f *Facts) bool { return f.Ask != nil }, []Type{RequestMadeType}},
-	{"member", func(f *Facts) bool { return f.Member != nil }, []Type{ActorEnrolledType}},
-	{"fork", func(f *Facts) bool { return f.Fork != nil }, []Type{ReplicaFencedType}},
-	{"strategy", func(f *Facts) bool { return f.Strategy != "" }, []Type{BranchPromotedType, BranchMergedType}},
+	{"digest", func(f *Facts) bool { return f.Digest != nil }, CheckpointFinalizedType},
+	{"ask", func(f *Facts) bool { return f.Ask != nil }, RequestMadeType},
+	{"member", func(f *Facts) bool { return f.Member != nil }, ActorEnrolledType},
+	{"continues", func(f *Facts) bool { return !f.Continues.IsZero() }, SessionOpenedType},
 }
 
-// checkShared holds the facts of branches, checkpoints and control to their
-// form. What a request asks for has the facts of the record that it asks for.
+// checkShared holds the facts of checkpoints and control to their form. A request
+// has the facts of the record that it asks for.
 func checkShared(h *Header) error {
 	f := &h.Facts
-	about := h.Type
-	if f.Ask != nil {
-		about = f.Ask.Type
-	}
 	for _, b := range bears {
-		wanted := slices.Contains(b.types, about) || slices.Contains(b.types, h.Type)
-		if b.has(f) != wanted && !(b.fact == "checkpoint" && about == BranchCreatedType) {
-			return malformed(b.fact, "the fact "+b.fact+" belongs to its types alone, and they have it")
+		may := h.Type == b.by || f.Ask != nil && f.Ask.Type == b.by
+		must := may && b.by != SessionOpenedType // a session need not go on for another
+		if has := b.has(f); has && !may || must && !has {
+			return malformed(b.fact, "the fact "+b.fact+" belongs to "+string(b.by)+" alone")
 		}
 	}
 	switch {
-	case (f.Cut != nil) != frozen(h) && h.Type != RequestMadeType:
-		return malformed("cut", "a checkpoint, a branch and every record of control name their cut, and nothing else does")
+	case (f.Cut != nil) != frozen(h):
+		return malformed("cut", "a checkpoint and every record of control name their cut, and nothing else does")
 	case f.Cut != nil && checkCut(f.Cut) != nil:
 		return checkCut(f.Cut)
 	case f.Ask != nil && (classes[f.Ask.Type] != Control || f.Ask.Type == WorkspaceCreatedType || f.Ask.Until < 0):
@@ -204,22 +196,14 @@ func checkShared(h *Header) error {
 		return malformed("digest", "a digest has a version and a hash")
 	case f.Member != nil && (f.Member.Kind < Human || f.Member.Kind > Service || f.Member.Replica == "" || len(f.Member.Replica) > MaxChain):
 		return malformed("member", "a member has a kind and a replica")
-	case f.Fork != nil && (f.Fork.Replica == "" || len(f.Fork.Replica) > MaxChain):
-		return malformed("fork", "a fork names a chain")
-	case f.Strategy != "" && !word(f.Strategy):
-		return malformed("strategy", "a strategy is a word")
-	case !f.Continues.IsZero() && h.Type != SessionOpenedType:
-		return malformed("continues", "session.opened alone goes on for another session")
-	case !choicesInOrder(f.Choices):
-		return malformed("choices", "the choices are not words for ids, ascending and unique")
 	}
 	return checkDecision(h)
 }
 
-// frozen reports whether an event states a cut: what a checkpoint freezes, where
-// a branch forks, and what a record was judged by.
+// frozen reports whether an event states a cut: what a checkpoint freezes, and
+// what a record was judged by.
 func frozen(h *Header) bool {
-	return h.Type == CheckpointProposedType || h.Type == BranchCreatedType || h.Class == Control && !h.genesis()
+	return h.Type == CheckpointProposedType || h.Class == Control && !h.genesis()
 }
 
 func checkDecision(h *Header) error {
@@ -235,19 +219,4 @@ func checkDecision(h *Header) error {
 		return malformed("decision", "a refusal has a reason, which is a word, and nothing else has")
 	}
 	return nil
-}
-
-func choicesInOrder(all []Choice) bool {
-	if len(all) > MaxChoices {
-		return false
-	}
-	for i, c := range all {
-		if c.Object.IsZero() || c.Event.IsZero() || !word(c.Field) {
-			return false
-		}
-		if i > 0 && cmp.Or(bytes.Compare(all[i-1].Object[:], c.Object[:]), cmp.Compare(all[i-1].Field, c.Field)) >= 0 {
-			return false
-		}
-	}
-	return true
 }

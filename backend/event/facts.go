@@ -30,14 +30,9 @@ type Facts struct {
 	// execution.detached removes. The core writes the latter in the execution's
 	// own session, so the header's session does not say it.
 	Operator ID
-	// Cut is what checkpoint.proposed freezes, what branch.created forks from,
-	// and the as_of that a record of control was judged by.
+	// Cut is what checkpoint.proposed freezes, and the as_of that a record of
+	// control was judged by.
 	Cut *Cut
-	// Checkpoint is what a promotion promotes, and what branch.created forks from
-	// where it does not fork from what its author had.
-	Checkpoint ID
-	// Target is the branch that a promotion changes.
-	Target ID
 	// Digest is what a checkpoint's cut folds to.
 	Digest *Digest
 	// Ask is what request.made wants of control.
@@ -46,14 +41,6 @@ type Facts struct {
 	Decision *Decision
 	// Member is the actor that actor.enrolled takes in, and where it may act.
 	Member *Member
-	// Fork is where replica.fenced cuts a chain off.
-	Fork *Fork
-	// Strategy is how a promotion treats what differs: fast_forward,
-	// merge_commit or replace_projection.
-	Strategy string
-	// Choices are the values that a merge_commit names for fields in conflict,
-	// ascending by object and field.
-	Choices []Choice
 	// Continues is the session that session.opened goes on for.
 	Continues ID
 }
@@ -88,20 +75,6 @@ const (
 type Member struct {
 	Kind    ActorKind
 	Replica Chain
-}
-
-// Fork is a place on a chain at which two different events were signed. In a cut
-// with the record neither has effect from there on, unless its as_of has it.
-type Fork struct {
-	Replica Chain
-	Seq     uint64
-}
-
-// Choice names the event whose value a field gets.
-type Choice struct {
-	Object ID
-	Field  string
-	Event  ID
 }
 
 // Range is a contiguous part of a byte stream, [From, To), with the root of

@@ -372,15 +372,11 @@ func (r *reader) fact(f *Facts, key uint64) {
 	}
 }
 
-// shared reads the facts of branches, checkpoints and control.
+// shared reads the facts of checkpoints and control.
 func (r *reader) shared(f *Facts, key uint64) {
 	switch key {
 	case 12:
 		f.Cut = r.cut()
-	case 13:
-		f.Checkpoint = r.someID()
-	case 14:
-		f.Target = r.someID()
 	case 15:
 		r.tuple(2)
 		f.Digest = &Digest{Version: r.uint(), Hash: r.id()}
@@ -393,13 +389,6 @@ func (r *reader) shared(f *Facts, key uint64) {
 	case 18:
 		r.tuple(2)
 		f.Member = &Member{Kind: ActorKind(r.smallest()), Replica: Chain(r.bytes())}
-	case 19:
-		r.tuple(2)
-		f.Fork = &Fork{Replica: Chain(r.bytes()), Seq: r.uint()}
-	case 20:
-		f.Strategy = r.someText()
-	case 21:
-		f.Choices = r.choices()
 	case 22:
 		f.Continues = r.someID()
 	default:
@@ -425,15 +414,6 @@ func (r *reader) cut() *Cut {
 		}
 	}
 	return &c
-}
-
-func (r *reader) choices() []Choice {
-	all := make([]Choice, r.list(2*(2+uint64(len(ID{})))))
-	for i := range all {
-		r.tuple(3)
-		all[i] = Choice{Object: r.id(), Field: r.text(), Event: r.id()}
-	}
-	return all
 }
 
 // instant reads nanoseconds since 1970, not before.

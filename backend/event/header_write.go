@@ -176,11 +176,7 @@ func (w *writer) facts(f *Facts) {
 	inner.genesis(f.Genesis)
 	inner.id(11, f.Operator)
 	inner.cut(f.Cut)
-	inner.id(13, f.Checkpoint)
-	inner.id(14, f.Target)
 	inner.ruling(f)
-	inner.text(20, f.Strategy)
-	inner.choices(f.Choices)
 	inner.id(22, f.Continues)
 	if inner.count > 0 {
 		w.b = inner.end()
@@ -258,21 +254,6 @@ func (w *writer) ruling(f *Facts) {
 	if m := f.Member; m != nil {
 		w.key(18)
 		w.b = appendChain(appendHead(appendHead(w.b, kindArray, 2), kindUint, uint64(m.Kind)), m.Replica)
-	}
-	if k := f.Fork; k != nil {
-		w.key(19)
-		w.b = appendHead(appendChain(appendHead(w.b, kindArray, 2), k.Replica), kindUint, k.Seq)
-	}
-}
-
-func (w *writer) choices(all []Choice) {
-	if len(all) == 0 {
-		return
-	}
-	w.key(21)
-	w.b = appendHead(w.b, kindArray, uint64(len(all)))
-	for _, c := range all {
-		w.b = appendID(appendText(appendID(appendHead(w.b, kindArray, 3), c.Object), c.Field), c.Event)
 	}
 }
 

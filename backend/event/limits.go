@@ -19,8 +19,6 @@ const (
 	MaxAffected = 256
 	// MaxFields bounds the keys of written fields.
 	MaxFields = 64
-	// MaxChoices bounds the fields that a merge decides: 256 fit in a header.
-	MaxChoices = 256
 	// MaxWord bounds a type, a state and a field key: words, not contents.
 	MaxWord = 64
 	// MaxChain bounds a chain's name; a PeerID of Ed25519 has 38 bytes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"reflect"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
@@ -60,6 +61,44 @@ type wireFacts struct {
 	Request  ID           `cbor:"9,keyasint,omitzero"`
 	Genesis  *wireGenesis `cbor:"10,keyasint,omitempty"`
 	Operator ID           `cbor:"11,keyasint,omitzero"`
+
+	Cut       *wireCut      `cbor:"12,keyasint,omitempty"`
+	Digest    *wireDigest   `cbor:"15,keyasint,omitempty"`
+	Ask       *wireAsk      `cbor:"16,keyasint,omitempty"`
+	Decision  *wireDecision `cbor:"17,keyasint,omitempty"`
+	Member    *wireMember   `cbor:"18,keyasint,omitempty"`
+	Continues ID            `cbor:"22,keyasint,omitzero"`
+}
+
+type wireCut struct {
+	_     struct{} `cbor:",toarray"`
+	Heads []wireHead
+	Past  []ID
+}
+
+type wireDigest struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	Hash    ID
+}
+
+type wireAsk struct {
+	_     struct{} `cbor:",toarray"`
+	Type  Type
+	Until uint64
+}
+
+type wireDecision struct {
+	_       struct{} `cbor:",toarray"`
+	Request ID
+	Outcome string
+	Reason  string
+}
+
+type wireMember struct {
+	_       struct{} `cbor:",toarray"`
+	Kind    ActorKind
+	Replica cbor.ByteString
 }
 
 type wireRange struct {
@@ -153,11 +192,61 @@ func factsToWire(f Facts) *wireFacts {
 	if g := f.Genesis; g != nil {
 		w.Genesis = &wireGenesis{Nonce: g.Nonce, Replica: cbor.ByteString(g.Replica), RecoveryKey: g.RecoveryKey, Epoch: g.Epoch, Policy: g.Policy}
 	}
-	if w.State == "" && len(w.Fields) == 0 && w.Range == nil && w.Note == nil && w.Turn == nil && w.Typed == nil &&
-		w.Size == nil && w.Exit == nil && w.Request.IsZero() && w.Genesis == nil && w.Operator.IsZero() {
+	sharedToWire(f, &w)
+	if reflect.DeepEqual(w, wireFacts{}) {
 		return nil
 	}
 	return &w
+}
+
+func sharedToWire(f Facts, w *wireFacts) {
+	w.Continues = f.Continues
+	if c := f.Cut; c != nil {
+		w.Cut = &wireCut{Heads: []wireHead{}, Past: c.Past}
+		if w.Cut.Past == nil {
+			w.Cut.Past = []ID{}
+		}
+		for _, h := range c.Heads {
+			w.Cut.Heads = append(w.Cut.Heads, wireHead{Chain: cbor.ByteString(h.Chain), Seq: h.Seq, ID: h.ID})
+		}
+	}
+	if d := f.Digest; d != nil {
+		w.Digest = &wireDigest{Version: d.Version, Hash: d.Hash}
+	}
+	if a := f.Ask; a != nil {
+		w.Ask = &wireAsk{Type: a.Type, Until: uint64(a.Until)}
+	}
+	if d := f.Decision; d != nil {
+		w.Decision = &wireDecision{Request: d.Request, Outcome: d.Outcome, Reason: d.Reason}
+	}
+	if m := f.Member; m != nil {
+		w.Member = &wireMember{Kind: m.Kind, Replica: cbor.ByteString(m.Replica)}
+	}
+}
+
+func sharedFromWire(w wireFacts, f *Facts) {
+	f.Continues = w.Continues
+	if c := w.Cut; c != nil {
+		f.Cut = &Cut{}
+		if len(c.Past) > 0 {
+			f.Cut.Past = c.Past
+		}
+		for _, h := range c.Heads {
+			f.Cut.Heads = append(f.Cut.Heads, Head{Chain: Chain(h.Chain), Seq: h.Seq, ID: h.ID})
+		}
+	}
+	if d := w.Digest; d != nil {
+		f.Digest = &Digest{Version: d.Version, Hash: d.Hash}
+	}
+	if a := w.Ask; a != nil {
+		f.Ask = &Ask{Type: a.Type, Until: int64(a.Until)}
+	}
+	if d := w.Decision; d != nil {
+		f.Decision = &Decision{Request: d.Request, Outcome: d.Outcome, Reason: d.Reason}
+	}
+	if m := w.Member; m != nil {
+		f.Member = &Member{Kind: m.Kind, Replica: Chain(m.Replica)}
+	}
 }
 
 func factsFromWire(w wireFacts) Facts {
@@ -177,6 +266,7 @@ func factsFromWire(w wireFacts) Facts {
 	if g := w.Genesis; g != nil {
 		f.Genesis = &Genesis{Nonce: g.Nonce, Replica: Chain(g.Replica), RecoveryKey: g.RecoveryKey, Epoch: g.Epoch, Policy: g.Policy}
 	}
+	sharedFromWire(w, &f)
 	return f
 }
 
@@ -194,7 +284,30 @@ func shapes() []Header {
 	left.Type, left.Facts.Operator = ExecutionDetachedType, ID{5}
 	policy := first()
 	policy.Facts.Genesis.Policy = "version: 1\nnäme: x\n"
-	return []Header{one(), first(), full, early, left, policy}
+	return append([]Header{one(), first(), full, early, left, policy}, sharedShapes()...)
+}
+
+// sharedShapes are headers with the facts of checkpoints and control.
+func sharedShapes() []Header {
+	frozen := one()
+	frozen.Type, frozen.Affected = CheckpointProposedType, nil
+	frozen.Facts = Facts{State: "proposed", Fields: []string{"name"}, Cut: &Cut{Heads: []Head{{"a", 3, ID{1}}, {"b", 1 << 40, ID{2}}}, Past: []ID{{3}, {4}}}}
+	asked := one()
+	asked.Type = RequestMadeType
+	asked.Facts = Facts{Ask: &Ask{Type: CheckpointFinalizedType, Until: 1 << 60}, Digest: &Digest{Version: 1, Hash: ID{5}}}
+	later := one()
+	later.Type, later.Session, later.Affected, later.Facts = SessionOpenedType, ID{}, nil, Facts{Continues: ID{6}}
+	return []Header{frozen, asked, record(), later}
+}
+
+// record is what control answers with.
+func record() Header {
+	h := one()
+	h.Type, h.Class, h.Session, h.Surface, h.Affected = ActorEnrolledType, Control, ID{}, SurfaceSystem, nil
+	h.Replica = Chain(h.Workspace[:])
+	h.Facts = Facts{Fields: []string{"name"}, Member: &Member{Kind: Agent, Replica: "r"}, Cut: &Cut{Past: []ID{{3}}},
+		Decision: &Decision{Request: ID{7}, Outcome: OutcomeRefused, Reason: "name_taken"}}
+	return h
 }
 
 // The reader and the writer of this package say what the library says of the

@@ -115,38 +115,40 @@ const (
 )
 
 // classes says of each known type what orders its events.
-var classes = classesOf(map[Class][]Type{
-	Control: {WorkspaceCreatedType,
-		BranchFrozenType, BranchPromotedType, BranchMergedType, BranchAbandonedType,
-		CheckpointFinalizedType, CheckpointInvalidatedType,
-		ApprovalGrantedType, ApprovalRejectedType, ApprovalExpiredType, ApprovalWithdrawnType, ApprovalRescindedType,
-		CoalitionFormedType, CoalitionReconfiguredType, CoalitionDissolvedType, ActorEnrolledType, ActorRetiredType,
-		ReplicaFencedType, VotersChangedType, ControlRecoveredType, RequestWithdrawnType,
-		BudgetGrantedType, BudgetRevokedType, PolicyChangedType, LabelDeclassifiedType, LabelEndorsedType,
-		ProtocolPublishedType, ViewPublishedType, ViewDeprecatedType},
-	Causal: {SessionOpenedType, SessionJoinedType, SessionClosedType, SessionTokenIssuedType, SessionTokenRevokedType,
-		ExecutionStartedType, ExecutionRunningType, ExecutionAttachedType, ExecutionDetachedType, ExecutionControlChangedType,
-		ExecutionRenamedType, ExecutionInputType, ExecutionResizedType, ExecutionSignalledType, ExecutionCommandType,
-		ExecutionOutputType, ExecutionSuspendedType, ExecutionExitedType, ExecutionLostType, ExecutionRecoveredType,
-		WorkItemCreatedType, WorkItemClaimedType, WorkItemUpdatedType, WorkItemBlockedType, WorkItemReadyForReviewType,
-		WorkItemCompletedType, WorkItemCanceledType,
-		BranchCreatedType, BranchUpdatedType, BranchRebasedType, BranchPromotableType,
-		CheckpointProposedType, CheckpointReopenedType, ApprovalRequestedType, ApprovalUsedType,
-		ArtifactRecordedType, ArtifactSupersededType, TraceOpenedType, TraceClosedType,
-		ToolCallStartedType, ToolCallFinishedType, ToolCallFailedType,
-		SuspicionRaisedType, SuspicionClearedType, SuspicionWaivedType, SuspicionConfirmedType, RequestMadeType,
-		BudgetReservedType, BudgetConsumedType, BudgetReleasedType, BudgetTransferredType, BudgetRefusedType,
-		LabelRaisedType, OverrideMadeType, HandoffStartedType, HandoffStepType, HandoffRefusedType, HandoffCompletedType,
-		ViewDraftedType, CanvasCreatedType, CardPlacedType, CardChangedType, CardRemovedType,
-		ArrowPlacedType, ArrowChangedType, ArrowRemovedType},
+var classes = classesOf([]Type{
+	WorkspaceCreatedType,
+	BranchFrozenType, BranchPromotedType, BranchMergedType, BranchAbandonedType,
+	CheckpointFinalizedType, CheckpointInvalidatedType,
+	ApprovalGrantedType, ApprovalRejectedType, ApprovalExpiredType, ApprovalWithdrawnType, ApprovalRescindedType,
+	CoalitionFormedType, CoalitionReconfiguredType, CoalitionDissolvedType, ActorEnrolledType, ActorRetiredType,
+	ReplicaFencedType, VotersChangedType, ControlRecoveredType, RequestWithdrawnType,
+	BudgetGrantedType, BudgetRevokedType, PolicyChangedType, LabelDeclassifiedType, LabelEndorsedType,
+	ProtocolPublishedType, ViewPublishedType, ViewDeprecatedType,
+}, []Type{
+	SessionOpenedType, SessionJoinedType, SessionClosedType, SessionTokenIssuedType, SessionTokenRevokedType,
+	ExecutionStartedType, ExecutionRunningType, ExecutionAttachedType, ExecutionDetachedType, ExecutionControlChangedType,
+	ExecutionRenamedType, ExecutionInputType, ExecutionResizedType, ExecutionSignalledType, ExecutionCommandType,
+	ExecutionOutputType, ExecutionSuspendedType, ExecutionExitedType, ExecutionLostType, ExecutionRecoveredType,
+	WorkItemCreatedType, WorkItemClaimedType, WorkItemUpdatedType, WorkItemBlockedType, WorkItemReadyForReviewType,
+	WorkItemCompletedType, WorkItemCanceledType,
+	BranchCreatedType, BranchUpdatedType, BranchRebasedType, BranchPromotableType,
+	CheckpointProposedType, CheckpointReopenedType, ApprovalRequestedType, ApprovalUsedType,
+	ArtifactRecordedType, ArtifactSupersededType, TraceOpenedType, TraceClosedType,
+	ToolCallStartedType, ToolCallFinishedType, ToolCallFailedType,
+	SuspicionRaisedType, SuspicionClearedType, SuspicionWaivedType, SuspicionConfirmedType, RequestMadeType,
+	BudgetReservedType, BudgetConsumedType, BudgetReleasedType, BudgetTransferredType, BudgetRefusedType,
+	LabelRaisedType, OverrideMadeType, HandoffStartedType, HandoffStepType, HandoffRefusedType, HandoffCompletedType,
+	ViewDraftedType, CanvasCreatedType, CardPlacedType, CardChangedType, CardRemovedType,
+	ArrowPlacedType, ArrowChangedType, ArrowRemovedType,
 })
 
-func classesOf(listed map[Class][]Type) map[Type]Class {
-	all := map[Type]Class{}
-	for class, types := range listed {
-		for _, t := range types {
-			all[t] = class
-		}
+func classesOf(control, causal []Type) map[Type]Class {
+	all := make(map[Type]Class, len(control)+len(causal))
+	for _, t := range control {
+		all[t] = Control
+	}
+	for _, t := range causal {
+		all[t] = Causal
 	}
 	return all
 }
