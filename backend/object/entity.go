@@ -16,6 +16,7 @@ type Entity struct {
 	moves  []Written[State] // every value that the state ever had, in order of arrival
 	fields map[string]Field // of what was written; never written into
 	cut    *event.Cut
+	digest *event.Digest
 }
 
 // Field is one field of an entity: a register, or a set.
@@ -40,6 +41,9 @@ func (x *Entity) Keys() []string { return slices.Sorted(maps.Keys(x.fields)) }
 
 // Cut returns what a checkpoint freezes, or where a branch forks; nil for others.
 func (x *Entity) Cut() *event.Cut { return x.cut }
+
+// Digest returns what the cut of a finalized checkpoint folds to; nil for others.
+func (x *Entity) Digest() *event.Digest { return x.digest }
 
 // Text returns the text of a field to display; empty where there is none.
 func (x *Entity) Text(key string) string { return x.fields[key].One.Default().Value.String() }

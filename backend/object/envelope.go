@@ -46,6 +46,9 @@ type Envelope struct {
 
 // Metadata is what the fold says about an object besides its fields.
 type Metadata struct {
+	// Partial is set in a cut where the object's chain has gaps, so that not all of
+	// it can be said.
+	Partial bool
 	// NotUnderstood is set when an opaque event affects the object.
 	NotUnderstood bool
 }

@@ -15,12 +15,15 @@ type Fold struct {
 	// human and system are the actors of genesis, members those that act by control.
 	human, system event.ID
 	members       map[event.ID]membership
-	next      map[event.Chain]uint64 // the seq that each chain goes on with
-	objects   map[event.ID]Object
-	order     map[Kind][]event.ID // the objects of a kind by creation
-	index     index
-	calls     calls
-	judged    map[event.ID]Judgement // what is not valid
+	next          map[event.Chain]uint64 // the seq that each chain goes on with
+	objects       map[event.ID]Object
+	order         map[Kind][]event.ID // the objects of a kind by creation
+	index         index
+	calls         calls
+	judged        map[event.ID]Judgement // what is not valid
+	// retells says what events were judged in a fold of all; nil in that one.
+	retells func(event.ID) Judgement
+	taken   []event.ID // what was applied to a fold of a cut
 }
 
 // New returns an empty fold. It asks past about the events applied to it.
@@ -80,6 +83,9 @@ func (f *Fold) Apply(e event.Event) (Judgement, error) {
 		return Judgement{}, err
 	}
 	j, does := f.judge(e)
+	if f.retells != nil {
+		f.taken = append(f.taken, e.ID)
+	}
 	if err := f.past.failed; err != nil {
 		f.past.failed = nil
 		return Judgement{}, err
@@ -112,6 +118,9 @@ func ruleOf(t event.Type) rule {
 }
 
 func (f *Fold) judge(e event.Event) (Judgement, effect) {
+	if f.retells != nil {
+		return f.retold(e)
+	}
 	if f.opaque(e) {
 		return Judgement{Verdict: Opaque}, f.cloud(e)
 	}
@@ -149,7 +158,7 @@ func (f *Fold) inOrder(e event.Event) error {
 		return disorder("genesis_first", "genesis is applied first, and once")
 	case !genesis && e.Header.Workspace != f.workspace:
 		return disorder("workspace_foreign", "the event is of another workspace")
-	case e.Header.Seq != f.next[chainOf(e)]:
+	case f.retells == nil && e.Header.Seq != f.next[chainOf(e)]:
 		return disorder("out_of_order", "the event is not the next of its chain")
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 type Set struct {
 	standing []Written[event.Value] // additions, by value, then event; never written into
 	unread   []Written[event.Value] // what events whose body is not here may have written
+	by       []event.ID             // every event that wrote it, in order of arrival
 }
 
 // Values returns what is in the set, ascending and each once.
@@ -36,8 +37,9 @@ func (s Set) Unread() []Written[event.Value] { return s.unread }
 
 // write returns the set after e added and took away.
 func (s Set) write(e event.Event, past *memory, add, remove []event.Value, c Content) Set {
+	by := append(slices.Clone(s.by), e.ID)
 	if c != Read {
-		return Set{s.standing, append(slices.Clone(s.unread), writtenBy(e, event.Value{}, c))}
+		return Set{s.standing, append(slices.Clone(s.unread), writtenBy(e, event.Value{}, c)), by}
 	}
 	standing := slices.DeleteFunc(slices.Clone(s.standing), func(w Written[event.Value]) bool {
 		return slices.Contains(remove, w.Value) && past.follows(e, w.Event)
@@ -48,7 +50,7 @@ func (s Set) write(e event.Event, past *memory, add, remove []event.Value, c Con
 			standing = slices.Insert(standing, at, w)
 		}
 	}
-	return Set{standing, s.unread}
+	return Set{standing, s.unread, by}
 }
 
 func byValue(a, b Written[event.Value]) int {

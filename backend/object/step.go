@@ -2,6 +2,7 @@ package object
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,6 +65,9 @@ func (x *Entity) change(f *Fold, family *Family, e event.Event) *fault.Error {
 	}
 	if to := State(e.Header.Facts.State); to != "" {
 		x.moveTo(f, e, to, family.Order)
+	}
+	if d := e.Header.Facts.Digest; d != nil {
+		x.digest = d
 	}
 	return nil
 }
@@ -175,10 +179,7 @@ func (x *Entity) writes(f *Fold, family *Family, e event.Event, may []string) *f
 		return nil
 	}
 	body, c := changeOf(e)
-	after := make(map[string]Field, len(x.fields)+len(keys))
-	for key, field := range x.fields {
-		after[key] = field
-	}
+	after := maps.Clone(x.fields)
 	for _, key := range keys {
 		rule, _ := family.Field(key)
 		after[key] = after[key].write(e, f.past, rule, body, c)

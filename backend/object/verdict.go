@@ -35,3 +35,18 @@ func void(reason, message, mend string) *fault.Error {
 func (f *Fold) opaque(e event.Event) bool {
 	return ruleOf(e.Header.Type) == nil || e.Header.Type != event.WorkspaceCreatedType && e.Header.Branch != f.main
 }
+
+// Foresee says what an event of a header would be judged, if it were the next.
+// Of the header only what rules read need be there; nothing changes.
+func (f *Fold) Foresee(h event.Header) Judgement {
+	j, _ := f.judge(event.Event{Header: h})
+	if f.past.failed != nil {
+		f.past.failed = nil
+		return Judgement{Verdict: Void, Why: void("past_unread", "what lies before the event cannot be read", "run `atelier verify`")}
+	}
+	return j
+}
+
+// Knows reports whether the fold has rules for events of a type. The others are
+// opaque to it.
+func Knows(t event.Type) bool { return ruleOf(t) != nil }

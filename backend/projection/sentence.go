@@ -57,6 +57,114 @@ var sentences = map[event.Type]func(line) string{
 	event.ExecutionRecoveredType:      func(l line) string { return l.what() + " goes on" + l.why() },
 	event.ExecutionExitedType:         exited,
 	event.ExecutionLostType:           func(l line) string { return l.what() + " was lost" + l.why() },
+
+	event.SessionClosedType: func(l line) string { return l.who() + " closed a session" },
+
+	event.WorkItemCreatedType: func(l line) string { return l.who() + " added " + l.name(l.event.ID, "a work item") },
+	event.WorkItemClaimedType: func(l line) string { return l.who() + " claimed " + l.thing("a work item") + l.because() },
+	event.WorkItemUpdatedType: updated,
+	event.WorkItemBlockedType: func(l line) string {
+		return l.who() + " said that " + l.thing("a work item") + " is blocked" + l.because()
+	},
+	event.WorkItemReadyForReviewType: func(l line) string { return l.who() + " asked for a review of " + l.thing("a work item") + l.because() },
+	event.WorkItemCompletedType:      func(l line) string { return l.who() + " completed " + l.thing("a work item") + l.because() },
+	event.WorkItemCanceledType:       func(l line) string { return l.who() + " canceled " + l.thing("a work item") + l.because() },
+
+	event.ArtifactRecordedType:   func(l line) string { return l.who() + " recorded " + l.name(l.event.ID, "an artifact") },
+	event.ArtifactSupersededType: func(l line) string { return l.thing("an artifact") + " was superseded" + l.because() },
+	event.TraceOpenedType:        func(l line) string { return l.who() + " opened " + l.name(l.event.ID, "a trace") },
+	event.TraceClosedType:        func(l line) string { return l.thing("a trace") + " was closed" + l.because() },
+	event.ToolCallStartedType:    func(l line) string { return l.who() + " called " + l.name(l.event.ID, "a tool") },
+	event.ToolCallFinishedType:   func(l line) string { return l.thing("a call") + " came back" + l.because() },
+	event.ToolCallFailedType:     func(l line) string { return l.thing("a call") + " failed" + l.because() },
+	event.ViewDraftedType:        func(l line) string { return l.who() + " drafted " + l.name(l.event.ID, "a view") },
+	event.ViewPublishedType:      func(l line) string { return l.decided(l.thing("a view")+" is published", "publish "+l.thing("a view")) },
+	event.ViewDeprecatedType: func(l line) string {
+		return l.decided(l.thing("a view")+" is deprecated", "deprecate "+l.thing("a view"))
+	},
+
+	event.CheckpointProposedType: func(l line) string { return l.who() + " named " + l.titled("checkpoint") },
+	event.CheckpointReopenedType: func(l line) string { return l.who() + " opened " + l.thing("a checkpoint") + " again" },
+	event.CheckpointFinalizedType: func(l line) string {
+		return l.decided(l.thing("a checkpoint")+" is final", "finalize "+l.thing("a checkpoint"))
+	},
+	event.CheckpointInvalidatedType: func(l line) string {
+		return l.decided(l.thing("a checkpoint")+" no longer counts", "invalidate "+l.thing("a checkpoint"))
+	},
+
+	event.RequestMadeType:   asked,
+	event.ActorEnrolledType: func(l line) string { return l.decided(l.newActor()+" may act here", "add "+l.newActor()) },
+	event.ActorRetiredType: func(l line) string {
+		return l.decided(l.thing("an actor")+" is retired", "retire "+l.thing("an actor"))
+	},
+}
+
+// updated says which fields were written, and where the state leads.
+func updated(l line) string {
+	f := l.event.Header.Facts
+	said := l.who() + " changed "
+	if len(f.Fields) > 0 {
+		said += strings.ReplaceAll(strings.Join(f.Fields, ", "), "_", " ") + " of "
+	}
+	said += l.thing("a work item")
+	if f.State != "" && len(f.Fields) == 0 {
+		said = l.who() + " said that " + l.thing("a work item") + " is " + l.printed(f.State)
+	}
+	return said + l.because()
+}
+
+// wishes say what a request asks control for.
+var wishes = map[event.Type]string{
+	event.ActorEnrolledType: "to add an actor", event.ActorRetiredType: "to retire ", event.CheckpointFinalizedType: "to finalize ",
+	event.CheckpointInvalidatedType: "to invalidate ",
+}
+
+func asked(l line) string {
+	wish := "for a decision"
+	if a := l.event.Header.Facts.Ask; a != nil && wishes[a.Type] != "" {
+		wish = wishes[a.Type]
+	}
+	if strings.HasSuffix(wish, " ") {
+		wish += l.thing("something")
+	}
+	return l.who() + " asked " + wish + l.because()
+}
+
+// decided says what control did, or what it refused to do.
+func (l line) decided(done, wish string) string {
+	if d := l.event.Header.Facts.Decision; d != nil && d.Outcome == event.OutcomeRefused {
+		return "it was refused to " + wish + ": " + strings.ReplaceAll(l.printed(d.Reason), "_", " ")
+	}
+	return done
+}
+
+// newActor is the name that a request gives an actor.
+func (l line) newActor() string {
+	return orElse(l.printed(contentOf[event.Change](l.event).Set["name"].String()), "an actor")
+}
+
+// thing is the object that the event affects, or what to call it without a name.
+func (l line) thing(without string) string {
+	if len(l.event.Header.Affected) == 0 {
+		return without
+	}
+	return l.name(l.event.Header.Affected[0], without)
+}
+
+// titled is a kind with the name of what the event makes.
+func (l line) titled(kind string) string {
+	if name := l.name(l.event.ID, ""); name != "" {
+		return "the " + kind + " " + name
+	}
+	return "a " + kind
+}
+
+// because is the reason in the body of a change, if there is one.
+func (l line) because() string {
+	if why := contentOf[event.Change](l.event).Why; why != "" {
+		return ": " + l.printed(why)
+	}
+	return ""
 }
 
 func founded(l line) string {

@@ -68,6 +68,9 @@ type said struct {
 
 func table() []said {
 	none, nothing := event.Facts{}, event.Remark{}
+	because := func(why string) event.Change { return event.Change{Why: why} }
+	done := event.Facts{Decision: &event.Decision{Outcome: event.OutcomeDone}}
+	refused := event.Facts{Decision: &event.Decision{Outcome: event.OutcomeRefused, Reason: "digest_other"}}
 	made := func(e event.Event, id event.ID) event.Event {
 		e.ID, e.Header.Affected = id, nil
 		return e
@@ -104,7 +107,36 @@ func table() []said {
 		{of(event.ExecutionExitedType, system, event.Facts{Exit: &event.Exit{Signal: 9}}, nothing), "build was ended by signal 9", "a terminal was ended by signal 9", "build", ""},
 		{of(event.ExecutionExitedType, system, none, nothing), "build ended", "a terminal ended", "build", ""},
 		{of(event.ExecutionLostType, system, none, event.Remark{Why: "no note of its end"}), "build was lost: no note of its end", "a terminal was lost", "build", ""},
-		{of("canvas.created", anna, none, nothing), "something happened that a newer version of Atelier can explain", "something happened that a newer version of Atelier can explain", "build", ""},
+		{of(event.SessionClosedType, anna, none, nothing), "anna closed a session", "someone closed a session", "build", ""},
+		{made(of(event.WorkItemCreatedType, anna, none, event.Change{}), build), "anna added build", "someone added a work item", "build", ""},
+		{of(event.WorkItemClaimedType, anna, none, because("mine")), "anna claimed build: mine", "someone claimed a work item", "build", ""},
+		{of(event.WorkItemUpdatedType, anna, event.Facts{Fields: []string{"depends_on", "title"}}, because("so")), "anna changed depends on, title of build: so", "someone changed depends on, title of a work item", "build", ""},
+		{of(event.WorkItemUpdatedType, anna, event.Facts{State: "active"}, event.Change{}), "anna said that build is active", "someone said that a work item is active", "build", ""},
+		{of(event.WorkItemBlockedType, anna, none, event.Change{}), "anna said that build is blocked", "someone said that a work item is blocked", "build", ""},
+		{of(event.WorkItemReadyForReviewType, anna, none, event.Change{}), "anna asked for a review of build", "someone asked for a review of a work item", "build", ""},
+		{of(event.WorkItemCompletedType, anna, none, because("read")), "anna completed build: read", "someone completed a work item", "build", ""},
+		{of(event.WorkItemCanceledType, anna, none, event.Change{}), "anna canceled build", "someone canceled a work item", "build", ""},
+		{made(of(event.ArtifactRecordedType, anna, none, event.Change{}), build), "anna recorded build", "someone recorded an artifact", "build", ""},
+		{of(event.ArtifactSupersededType, anna, none, because("old")), "build was superseded: old", "an artifact was superseded", "build", ""},
+		{made(of(event.TraceOpenedType, anna, none, event.Change{}), build), "anna opened build", "someone opened a trace", "build", ""},
+		{of(event.TraceClosedType, anna, none, event.Change{}), "build was closed", "a trace was closed", "build", ""},
+		{made(of(event.ToolCallStartedType, anna, none, event.Change{}), build), "anna called build", "someone called a tool", "build", ""},
+		{of(event.ToolCallFinishedType, anna, none, event.Change{}), "build came back", "a call came back", "build", ""},
+		{of(event.ToolCallFailedType, anna, none, because("no")), "build failed: no", "a call failed", "build", ""},
+		{made(of(event.ViewDraftedType, anna, none, event.Change{}), build), "anna drafted build", "someone drafted a view", "build", ""},
+		{of(event.ViewPublishedType, system, done, event.Change{}), "build is published", "a view is published", "build", ""},
+		{of(event.ViewDeprecatedType, system, done, event.Change{}), "build is deprecated", "a view is deprecated", "build", ""},
+		{made(of(event.CheckpointProposedType, anna, none, event.Change{}), build), "anna named the checkpoint build", "someone named a checkpoint", "build", ""},
+		{of(event.CheckpointReopenedType, anna, none, event.Change{}), "anna opened build again", "someone opened a checkpoint again", "build", ""},
+		{of(event.CheckpointFinalizedType, system, done, event.Change{}), "build is final", "a checkpoint is final", "build", ""},
+		{of(event.CheckpointFinalizedType, system, refused, event.Change{}), "it was refused to finalize build: digest other", "it was refused to finalize a checkpoint: digest other", "build", ""},
+		{of(event.CheckpointInvalidatedType, system, done, event.Change{}), "build no longer counts", "a checkpoint no longer counts", "build", ""},
+		{of(event.RequestMadeType, anna, event.Facts{Ask: &event.Ask{Type: event.CheckpointFinalizedType}}, because("now")), "anna asked to finalize build: now", "someone asked to finalize something", "build", ""},
+		{of(event.RequestMadeType, anna, event.Facts{Ask: &event.Ask{Type: event.PolicyChangedType}}, event.Change{}), "anna asked for a decision", "someone asked for a decision", "build", ""},
+		{of(event.ActorEnrolledType, system, done, event.Change{Set: map[string]event.Value{"name": event.Text("worker")}}), "worker may act here", "an actor may act here", "build", ""},
+		{of(event.ActorEnrolledType, system, refused, event.Change{}), "it was refused to add an actor: digest other", "it was refused to add an actor: digest other", "build", ""},
+		{of(event.ActorRetiredType, system, done, event.Change{}), "build is retired", "an actor is retired", "build", ""},
+		{of("garden.watered", anna, none, nothing), "something happened that a newer version of Atelier can explain", "something happened that a newer version of Atelier can explain", "build", ""},
 	}
 }
 
@@ -131,9 +163,9 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-// Every type that the event package defines has a sentence and a row.
+// Every type that the objects have rules for has a sentence and a row.
 func TestEveryTypeHasASentence(t *testing.T) {
-	source, err := os.ReadFile("../event/body.go")
+	source, err := os.ReadFile("../event/types.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,14 +173,18 @@ func TestEveryTypeHasASentence(t *testing.T) {
 	for _, row := range table() {
 		rows[row.event.Header.Type] = true
 	}
-	types := regexp.MustCompile(`Type\s+Type = "([a-z_.]+)"`).FindAllSubmatch(source, -1)
-	if len(types) != len(sentences) || len(types) < 16 {
-		t.Errorf("%d types, %d sentences", len(types), len(sentences))
-	}
-	for _, m := range types {
-		if kind := event.Type(m[1]); sentences[kind] == nil || !rows[kind] {
-			t.Errorf("%s has no sentence, or no row in the table", kind)
+	known := 0
+	for _, m := range regexp.MustCompile(`Type\s+Type = "([a-z_.]+)"`).FindAllSubmatch(source, -1) {
+		kind := event.Type(m[1])
+		if object.Knows(kind) {
+			known++
 		}
+		if said := sentences[kind] != nil && rows[kind]; said != object.Knows(kind) {
+			t.Errorf("%s: has a sentence and a row %v, is known %v", kind, said, object.Knows(kind))
+		}
+	}
+	if known != len(sentences) || known < 40 {
+		t.Errorf("%d types are known, %d sentences", known, len(sentences))
 	}
 }
 
@@ -175,6 +211,9 @@ func TestNamesCannotSteer(t *testing.T) {
 		}
 		if e.Header.Type == event.ExecutionSignalledType {
 			e.Body = of(e.Header.Type, anna, event.Facts{}, event.ExecutionSignalled{Name: "\u009b\n"}).Body
+		}
+		if _, changes := event.NewBody(e.Header.Type).(*event.Change); changes {
+			e.Body = of(e.Header.Type, anna, event.Facts{}, event.Change{Why: "\u009b\n", Set: map[string]event.Value{"name": event.Text("\x1b\n")}}).Body
 		}
 		for _, said := range []string{Sentence(e, hostile{}), Subject(e, hostile{})} {
 			if strings.ContainsAny(said, "\x1b\n\r\x07\u009b\u202e") {
