@@ -68,6 +68,17 @@ func (d document) without(name string) document {
 	return slices.DeleteFunc(slices.Clone(d), func(m member) bool { return m.name == name })
 }
 
+// renamed returns d with another name for one member.
+func (d document) renamed(from, to string) document {
+	named := slices.Clone(d)
+	for n := range named {
+		if named[n].name == from {
+			named[n].name = to
+		}
+	}
+	return named
+}
+
 // documentOf reads any message of the API.
 func documentOf(m proto.Message) document { return read(m.ProtoReflect()) }
 

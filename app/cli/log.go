@@ -20,6 +20,7 @@ type logQuestion struct {
 	newest              uint32 // with none: 0
 	none                bool   // nothing of what was written before
 	own                 string // the terminal that it is told in: not what that writes
+	vantage
 }
 
 func (p *program) logCommand() *cobra.Command {
@@ -37,6 +38,7 @@ func (p *program) logCommand() *cobra.Command {
 			return p.log(cmd.Context(), q)
 		},
 	}
+	q.flags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&q.object, "object", "", "only what is about this terminal or object (name, id or its beginning)")
 	flags.StringVar(&q.actor, "actor", "", "only what this person or agent did (name, id or its beginning)")
@@ -62,6 +64,7 @@ func (p *program) log(ctx context.Context, asked logQuestion) error {
 	q := askStream(s, s.Log.List)
 	q.Msg.Object, q.Msg.Actor, q.Msg.Type = asked.object, asked.actor, asked.kind
 	q.Msg.Follow, q.Msg.Limit = asked.follow, asked.newest
+	q.Msg.Branch, q.Msg.At = asked.branch, asked.at
 	if asked.none {
 		q.Msg.Limit = 1 // to the core 0 is all
 	}

@@ -22,6 +22,7 @@ type start struct {
 	environment []string
 	folder      string
 	name        string
+	as          string
 	detach      bool
 }
 
@@ -52,6 +53,7 @@ func (p *program) runCommand() *cobra.Command {
 	flags.SetInterspersed(false) // what follows CMD is its own
 	flags.StringVar(&q.name, "name", "", "the terminal's name (default: made of command and folder)")
 	flags.StringVar(&q.folder, "cwd", "", "the folder to run in (default: this one)")
+	flags.StringVar(&q.as, "as", "", "the actor that the program acts as: it gets a session of its own in ATELIER_SESSION")
 	flags.BoolVarP(&q.detach, "detach", "d", false, "do not attach: print the terminal's name and return")
 	_ = cmd.MarkFlagDirname("cwd") // fails only for a flag that does not exist
 	return cmd
@@ -107,6 +109,7 @@ func (p *program) startOnce(ctx context.Context, q start, key string, cols, rows
 	r := ask(s, s.Executions.Start)
 	r.Msg.Argv, r.Msg.Cwd, r.Msg.Environment, r.Msg.Name = q.argv, q.folder, q.environment, q.name
 	r.Msg.Cols, r.Msg.Rows, r.Msg.RequestKey = uint32(cols), uint32(rows), key
+	r.Msg.As = q.as
 	r.Msg.SshAuthSock = os.Getenv("SSH_AUTH_SOCK")
 	a, err := do(ctx, s.Executions.Start, r)
 	switch {

@@ -12,7 +12,8 @@ import (
 )
 
 func (p *program) showCommand() *cobra.Command {
-	return &cobra.Command{
+	var w vantage
+	cmd := &cobra.Command{
 		Use:   "show OBJECT|EVENT",
 		Short: "Show one terminal, object or event whole",
 		Long: "Shows all that is known of one object or event, ids and hashes too. An object's concurrent values\n" +
@@ -20,21 +21,29 @@ func (p *program) showCommand() *cobra.Command {
 		Example:           "atelier show build",
 		Args:              wants("OBJECT|EVENT"),
 		ValidArgsFunction: p.completeExecution,
-		RunE:              func(cmd *cobra.Command, args []string) error { return p.show(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.showAs(cmd.Context(), "object", args[0], w)
+		},
 	}
+	w.flags(cmd)
+	return cmd
 }
 
-func (p *program) show(ctx context.Context, ref string) error {
+// showAs prints one object or event; with --json an object under a name.
+func (p *program) showAs(ctx context.Context, name, ref string, w vantage) error {
 	s, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	q := ask(s, s.Log.Show)
-	q.Msg.Ref = ref
+	q.Msg.Ref, q.Msg.Branch, q.Msg.At = ref, w.branch, w.at
 	a, err := do(ctx, s.Log.Show, q)
 	if err != nil {
 		return err
+	}
+	if p.json {
+		return p.print(documentOf(a).renamed("object", name))
 	}
 	return p.answer(a, func(w io.Writer) error {
 		for _, shown := range documentOf(a).without("read_frontier") {

@@ -77,7 +77,44 @@ func (w words) facts(f event.Facts) *structpb.Struct {
 		all["genesis"] = fields{"nonce": hex.EncodeToString(g.Nonce[:]), "replica": w.chain(g.Replica),
 			"recovery_key": base64.StdEncoding.EncodeToString(g.RecoveryKey), "epoch": g.Epoch, "policy": g.Policy}
 	}
+	w.sharedFacts(all, f)
 	return document(all)
+}
+
+// sharedFacts names the facts of checkpoints and control.
+func (w words) sharedFacts(all fields, f event.Facts) {
+	if c := f.Cut; c != nil {
+		all["cut"] = w.cut(*c)
+	}
+	if d := f.Digest; d != nil {
+		all["digest"] = fields{"fold_version": d.Version, "hash": d.Hash}
+	}
+	if a := f.Ask; a != nil {
+		all["ask"] = fields{"type": string(a.Type), "valid_until": instant(a.Until)}
+	}
+	if d := f.Decision; d != nil {
+		all["decision"] = fields{"request": d.Request, "outcome": d.Outcome, "reason": d.Reason}
+	}
+	if m := f.Member; m != nil {
+		all["member"] = fields{"kind": actorKinds[m.Kind], "replica": w.chain(m.Replica)}
+	}
+	all.id("continues", f.Continues)
+}
+
+func (w words) cut(c event.Cut) fields {
+	heads := make([]any, 0, len(c.Heads))
+	for _, h := range c.Heads {
+		heads = append(heads, fields{"chain": w.chain(h.Chain), "seq": h.Seq, "event_id": h.ID})
+	}
+	return fields{"heads": heads, "past": c.Past}
+}
+
+// instant is nil for a time without end.
+func instant(ns int64) any {
+	if ns == 0 {
+		return nil
+	}
+	return time.Unix(0, ns)
 }
 
 // body names what is there of a decoded body; nil when there is none to show.
@@ -106,10 +143,37 @@ func body(content any) *structpb.Struct {
 	case *event.Remark:
 		all.text("why", b.Why)
 		all.text("label", b.Label)
+	case *event.Change:
+		all.values(b)
+		all.text("why", b.Why)
 	default:
 		return nil
 	}
 	return document(all)
+}
+
+// values names what a change sets, adds and takes away.
+func (f fields) values(b *event.Change) {
+	set := fields{}
+	for key, v := range b.Set {
+		set[key] = v.String()
+	}
+	if len(set) > 0 {
+		f["set"] = set
+	}
+	for name, part := range map[string]map[string][]event.Value{"add": b.Add, "remove": b.Remove} {
+		all := fields{}
+		for key, values := range part {
+			texts := make([]string, 0, len(values))
+			for _, v := range values {
+				texts = append(texts, v.String())
+			}
+			all[key] = texts
+		}
+		if len(all) > 0 {
+			f[name] = all
+		}
+	}
 }
 
 func (f fields) text(name, s string) {

@@ -22,7 +22,7 @@ func (s executions) Start(ctx context.Context, q *connect.Request[atelierv1.Star
 	}
 	m := q.Msg
 	started, err := s.o.Studio.Start(ctx, c, studio.StartRequest{Argv: m.GetArgv(), Folder: m.GetCwd(), Environment: m.GetEnvironment(),
-		Login: m.GetLoginEnvironment(), Name: m.GetName(), Cols: m.GetCols(), Rows: m.GetRows(), AuthSock: m.GetSshAuthSock(), Key: m.GetRequestKey()})
+		Login: m.GetLoginEnvironment(), Name: m.GetName(), Cols: m.GetCols(), Rows: m.GetRows(), AuthSock: m.GetSshAuthSock(), Key: m.GetRequestKey(), As: m.GetAs()})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/event"
@@ -43,13 +44,56 @@ type Changes interface {
 // Record is what was written.
 type Record interface {
 	Events(ctx context.Context, c studio.Caller, f studio.EventFilter, each func([]studio.Event, studio.Frontier) error) error
-	Show(ctx context.Context, c studio.Caller, ref string) (studio.Shown, error)
+	Show(ctx context.Context, c studio.Caller, ref string, at studio.Where) (studio.Shown, error)
 	Verify(ctx context.Context, c studio.Caller, each func(studio.Audit) error) error
 	Transcript(ctx context.Context, c studio.Caller, ref string, q studio.TranscriptRequest, each func(studio.Piece) error) error
 }
 
+// Objects are what there is besides terminals, and questions about it.
+type Objects interface {
+	Change(ctx context.Context, c studio.Caller, q studio.ChangeRequest) (studio.Changed, error)
+	Objects(ctx context.Context, c studio.Caller, f studio.ObjectFilter) (studio.ObjectList, error)
+	WatchObjects(ctx context.Context, c studio.Caller, f studio.ObjectFilter, each func(studio.ObjectList) error) error
+}
+
+// Questions are what the record answers about causes.
+type Questions interface {
+	RelateTo(ctx context.Context, c studio.Caller, a, b string, limit uint32) (studio.Related, error)
+	Why(ctx context.Context, c studio.Caller, ref string, at studio.Where, limit uint32) (studio.Reasons, error)
+	WhyNot(ctx context.Context, c studio.Caller, ref string, t event.Type, at studio.Where) (studio.Obstacles, error)
+}
+
+// Checkpoints are cuts that have a name.
+type Checkpoints interface {
+	CreateCheckpoint(ctx context.Context, c studio.Caller, q studio.CheckpointRequest) (studio.CheckpointMade, error)
+	Finalize(ctx context.Context, c studio.Caller, ref, why string) (studio.Decided, error)
+	Invalidate(ctx context.Context, c studio.Caller, ref, why string) (studio.Decided, error)
+	OpenCheckpoint(ctx context.Context, c studio.Caller, ref string) (studio.Changed, error)
+	Diff(ctx context.Context, c studio.Caller, a, b, branch string) (studio.Compared, error)
+}
+
+// Actors are who acts, as control has them.
+type Actors interface {
+	AddActor(ctx context.Context, c studio.Caller, name string, kind event.ActorKind) (studio.Decided, error)
+	RetireActor(ctx context.Context, c studio.Caller, ref, why string) (studio.Decided, error)
+}
+
+// Sessions are actors at work.
+type Sessions interface {
+	NewSession(ctx context.Context, q studio.SessionRequest) (studio.Opened, error)
+	ShowSession(ctx context.Context, c studio.Caller, ref string) (studio.SessionState, error)
+	ExportSession(ctx context.Context, c studio.Caller, ref string, after time.Duration) (string, studio.Frontier, error)
+	ImportSession(ctx context.Context, exported string, surface event.Surface, forget bool) (studio.Opened, error)
+	CloseSession(ctx context.Context, c studio.Caller, ref string) (event.ID, studio.Ack, error)
+}
+
 // Studio is all that the surface asks for.
 type Studio interface {
+	Objects
+	Questions
+	Checkpoints
+	Actors
+	Sessions
 	Health
 	Terminals
 	Keyboards

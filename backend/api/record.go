@@ -19,7 +19,8 @@ func (s record) List(ctx context.Context, q *connect.Request[atelierv1.ListEvent
 		return err
 	}
 	m := q.Msg
-	filter := studio.EventFilter{Object: m.GetObject(), Actor: m.GetActor(), Type: event.Type(m.GetType()), Newest: m.GetLimit(), Follow: m.GetFollow()}
+	filter := studio.EventFilter{Object: m.GetObject(), Actor: m.GetActor(), Type: event.Type(m.GetType()), Newest: m.GetLimit(), Follow: m.GetFollow(),
+		Where: studio.Where{Branch: m.GetBranch(), At: m.GetAt()}}
 	return s.o.Studio.Events(ctx, c, filter, func(page []studio.Event, read studio.Frontier) error {
 		for _, one := range s.words.pages(page, read) {
 			if err := out.Send(one); err != nil {
@@ -35,7 +36,7 @@ func (s record) Show(ctx context.Context, q *connect.Request[atelierv1.ShowReque
 	if err != nil {
 		return nil, err
 	}
-	shown, err := s.o.Studio.Show(ctx, c, q.Msg.GetRef())
+	shown, err := s.o.Studio.Show(ctx, c, q.Msg.GetRef(), studio.Where{Branch: q.Msg.GetBranch(), At: q.Msg.GetAt()})
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ type memory struct {
 	fail    error // what every command answers, if not nil
 	events  []studio.Event
 	piece   studio.Piece
+	asked   asked
 	holding chan struct{} // closed when a call that holds has begun
 }
 
@@ -167,7 +168,7 @@ func (m *memory) Events(_ context.Context, _ studio.Caller, _ studio.EventFilter
 	return each(m.events, read)
 }
 
-func (m *memory) Show(_ context.Context, _ studio.Caller, ref string) (studio.Shown, error) {
+func (m *memory) Show(_ context.Context, _ studio.Caller, ref string, _ studio.Where) (studio.Shown, error) {
 	return studio.Shown{Object: map[string]any{"name": "x\xffy", "ref": ref, "output_offset": uint64(1) << 60}, Read: read}, nil
 }
 

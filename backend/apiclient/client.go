@@ -37,10 +37,13 @@ type Home struct {
 
 // Client speaks to one core. Its services may be used by many goroutines.
 type Client struct {
-	Core       atelierv1connect.CoreServiceClient
-	Executions atelierv1connect.ExecutionServiceClient
-	Log        atelierv1connect.LogServiceClient
-	transport  *http.Transport
+	Core        atelierv1connect.CoreServiceClient
+	Executions  atelierv1connect.ExecutionServiceClient
+	Log         atelierv1connect.LogServiceClient
+	Objects     atelierv1connect.ObjectServiceClient
+	Checkpoints atelierv1connect.CheckpointServiceClient
+	Identity    atelierv1connect.IdentityServiceClient
+	transport   *http.Transport
 }
 
 // Open returns a client of the home's core, which it starts when none answers.
@@ -68,10 +71,13 @@ func newClient(h Home, pid int) *Client {
 		connect.WithReadMaxBytes(answerMax)}
 	web, base := &http.Client{Transport: t}, "http://core/api"
 	return &Client{
-		Core:       atelierv1connect.NewCoreServiceClient(web, base, opts...),
-		Executions: atelierv1connect.NewExecutionServiceClient(web, base, opts...),
-		Log:        atelierv1connect.NewLogServiceClient(web, base, opts...),
-		transport:  t,
+		Core:        atelierv1connect.NewCoreServiceClient(web, base, opts...),
+		Executions:  atelierv1connect.NewExecutionServiceClient(web, base, opts...),
+		Log:         atelierv1connect.NewLogServiceClient(web, base, opts...),
+		Objects:     atelierv1connect.NewObjectServiceClient(web, base, opts...),
+		Checkpoints: atelierv1connect.NewCheckpointServiceClient(web, base, opts...),
+		Identity:    atelierv1connect.NewIdentityServiceClient(web, base, opts...),
+		transport:   t,
 	}
 }
 

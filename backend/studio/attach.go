@@ -76,7 +76,7 @@ func (s *Studio) attached(c Caller, se *session, id event.ID, a Attachment) (Att
 	var version []event.ID
 	read, err := s.served(s.ctx, c, func() {
 		x, _ := s.fold.Execution(id)
-		v := s.viewing(x)
+		v := s.asNow().viewing(x)
 		version = x.Frontier
 		a.ID, a.Driver, a.Output, a.Cols, a.Rows = id, v.Driver, v.Output, v.Cols, v.Rows
 	})

@@ -49,7 +49,7 @@ func (s *Studio) turnNow(c Caller, r *run) (Turn, error) {
 	var version []event.ID
 	read, err := s.served(s.ctx, c, func() {
 		x, _ := s.fold.Execution(r.id)
-		v := s.viewing(x)
+		v := s.asNow().viewing(x)
 		t = Turn{Epoch: v.Epoch, Driver: v.Driver}
 		version = x.Frontier
 	})

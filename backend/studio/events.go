@@ -18,6 +18,9 @@ func (s *Studio) Events(ctx context.Context, c Caller, f EventFilter, each func(
 	if err := s.dominating(ctx, c, func() {}); err != nil {
 		return err
 	}
+	if f.Follow && f.At != "" {
+		return fault.New(fault.InvalidArgument, "watch_past", "the past does not go on", "leave out --follow, or --at")
+	}
 	wanted, err := s.wanted(f)
 	if err != nil {
 		return err
@@ -40,7 +43,7 @@ func (s *Studio) Events(ctx context.Context, c Caller, f EventFilter, each func(
 type eventReader struct {
 	s      *Studio
 	c      Caller
-	wanted func(event.Event) bool
+	wanted func(uint64, event.Event) bool
 	each   func([]Event, Frontier) error
 	from   uint64        // arrivals below it were read
 	found  []event.Event // of those, what is wanted and not given yet
@@ -80,7 +83,7 @@ func (r *eventReader) read(ctx context.Context) error {
 			return errEnough
 		}
 		r.from = arrival + 1
-		if r.wanted(e) {
+		if r.wanted(arrival, e) {
 			r.found = append(r.found, e)
 		}
 		return nil
@@ -97,7 +100,7 @@ func (r *eventReader) take(ctx context.Context) (page []Event, read Frontier, wh
 			return
 		}
 		for _, e := range r.found {
-			page = append(page, s.eventView(e))
+			page = append(page, s.asNow().eventView(e))
 		}
 		r.found = nil
 		if whole {
@@ -137,9 +140,15 @@ func (s *Studio) appliedNow() uint64 {
 }
 
 // wanted returns what tells whether an event passes a filter.
-func (s *Studio) wanted(f EventFilter) (func(event.Event) bool, error) {
+func (s *Studio) wanted(f EventFilter) (func(uint64, event.Event) bool, error) {
+	if _, err := s.branch(f.Branch); err != nil {
+		return nil, err
+	}
+	c, err := s.cutOf(f.At)
+	if err != nil {
+		return nil, err
+	}
 	var about, by event.ID
-	var err error
 	s.mu.Lock()
 	if f.Object != "" {
 		about, err = s.fold.Find("", f.Object)
@@ -148,15 +157,15 @@ func (s *Studio) wanted(f EventFilter) (func(event.Event) bool, error) {
 		by, err = s.fold.Find(object.KindActor, f.Actor)
 	}
 	s.mu.Unlock()
-	return func(e event.Event) bool {
+	return func(arrival uint64, e event.Event) bool {
 		return (f.Type == "" || e.Header.Type == f.Type) && (by.IsZero() || e.Header.Actor.ID == by) &&
-			(about.IsZero() || e.ID == about || slices.Contains(e.Header.Affected, about))
+			(about.IsZero() || e.ID == about || slices.Contains(e.Header.Affected, about)) && (c == nil || c.has(arrival, &e))
 	}, err
 }
 
 // beginning is the arrival from which on the newest n events that are wanted
 // lie. It looks at windows that double, from the end of the log.
-func (s *Studio) beginning(f EventFilter, wanted func(event.Event) bool) (uint64, error) {
+func (s *Studio) beginning(f EventFilter, wanted func(uint64, event.Event) bool) (uint64, error) {
 	if f.Newest == 0 {
 		return 0, nil
 	}
@@ -165,7 +174,7 @@ func (s *Studio) beginning(f EventFilter, wanted func(event.Event) bool) (uint64
 		from := count - min(window, count)
 		var found []uint64
 		err := s.scan(from, func(arrival uint64, e event.Event) error {
-			if arrival < count && wanted(e) {
+			if arrival < count && wanted(arrival, e) {
 				found = append(found, arrival)
 			}
 			return nil
@@ -182,9 +191,9 @@ func (s *Studio) beginning(f EventFilter, wanted func(event.Event) bool) (uint64
 }
 
 // eventView is an event with its words. The caller holds mu.
-func (s *Studio) eventView(e event.Event) Event {
-	v := Event{Event: e, ActorName: s.fold.Name(e.Header.Actor.ID), Summary: projection.Sentence(e, s.fold),
-		Subject: projection.Subject(e, s.fold), Verdict: s.fold.Judgement(e.ID).Verdict.String()}
+func (s scene) eventView(e event.Event) Event {
+	v := Event{Event: e, ActorName: s.objects.Name(e.Header.Actor.ID), Summary: projection.Sentence(e, s.objects),
+		Subject: projection.Subject(e, s.objects), Verdict: s.objects.Judgement(e.ID).Verdict.String()}
 	if content, err := event.DecodeBody(e.Header.Type, e.Body); err == nil {
 		v.Content = content
 	}

@@ -63,7 +63,7 @@ func TestNoAnswerIsOlderThanItsFrontier(t *testing.T) {
 			return read, all[0].Name
 		},
 		"show": func(c Caller) (Frontier, string) {
-			shown, err := w.Show(background, c, w.events(event.ExecutionStartedType)[0].ID.String())
+			shown, err := w.Show(background, c, w.events(event.ExecutionStartedType)[0].ID.String(), Where{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,7 +179,7 @@ func TestAnAnswerIsTheStateOfItsFrontier(t *testing.T) {
 		return read, all[0].Name, err
 	})
 	go ask(func() (Frontier, string, error) {
-		shown, err := w.Show(background, Caller{}, id.String())
+		shown, err := w.Show(background, Caller{}, id.String(), Where{})
 		name, _ := shown.Object["name"].(string)
 		return shown.Read, name, err
 	})

@@ -46,6 +46,13 @@ const (
 	nameMax = 200
 	// birthNameMax is the longest name that is made of command and folder.
 	birthNameMax = 40
+	// pastsMax is how many folds of cuts are kept: somebody looks at two at once.
+	pastsMax = 4
+	// concurrentUsual and concurrentMax are how many concurrent events are listed
+	// when none is said, and at most: each is read.
+	concurrentUsual, concurrentMax = 100, 10_000
+	// textMax bounds one text that a caller gives a field: a body holds several.
+	textMax = 64 << 10
 	// pageEvents is how many events come in one page of the log.
 	pageEvents = 256
 	// firstWindow is how many events a search for the newest ones looks at first.

@@ -102,7 +102,7 @@ func (s *Studio) Wait(ctx context.Context, c Caller, ref string) (Execution, Fro
 	var v Execution
 	read, err := s.served(ctx, c, func() {
 		x, _ = s.fold.Execution(id)
-		v = s.viewing(x)
+		v = s.asNow().viewing(x)
 	})
 	if err != nil {
 		return v, nil, err
@@ -131,15 +131,15 @@ func (s *Studio) wasAnswered(c Caller, id event.ID, version []event.ID) error {
 func (s *Studio) view(x *object.Execution) Execution {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.viewing(x)
+	return s.asNow().viewing(x)
 }
 
 // viewing is view for a caller that holds mu.
-func (s *Studio) viewing(x *object.Execution) Execution {
+func (s scene) viewing(x *object.Execution) Execution {
 	v := Execution{ID: x.ID, Name: x.Name.Default().Value, State: string(x.State), Argv: x.Launch.Argv, Folder: x.Launch.Folder,
 		Variables: x.Launch.Environment, Cols: uint32(x.Size.Cols), Rows: uint32(x.Size.Rows), Epoch: x.Turn.Epoch,
 		Output: x.Output, Created: x.CreatedAt, Ended: x.EndedAt, CreatedBy: x.CreatedBy.ID,
-		CreatedByName: s.fold.Name(x.CreatedBy.ID), Home: x.Home, Isolation: x.Launch.Isolation, Reason: x.Reason.Value}
+		CreatedByName: s.objects.Name(x.CreatedBy.ID), Home: x.Home, Isolation: x.Launch.Isolation, Reason: x.Reason.Value}
 	v.Operators = make([]Operator, 0, len(x.Operators))
 	for _, o := range x.Operators {
 		v.Operators = append(v.Operators, s.operatorView(o.Session, o.Actor.ID, o.Surface, o.Session == x.Turn.Session))
@@ -153,7 +153,7 @@ func (s *Studio) viewing(x *object.Execution) Execution {
 		v.ExitStatus = &status
 	}
 	v.Status = statusOf(x)
-	if r := s.runs[x.ID]; r != nil {
+	if r := s.runs[x.ID]; r != nil && !s.past {
 		r.mu.Lock()
 		v.Output, v.PID = max(v.Output, r.end), r.pid
 		if why := r.troubles[reaching].err; fault.Is(why, "shim_unreachable") {
@@ -165,11 +165,11 @@ func (s *Studio) viewing(x *object.Execution) Execution {
 }
 
 // operatorView names an operator. The caller holds mu.
-func (s *Studio) operatorView(session, actor event.ID, surface event.Surface, driver bool) Operator {
-	if opened, known := s.fold.Session(session); known && surface == 0 {
+func (s scene) operatorView(session, actor event.ID, surface event.Surface, driver bool) Operator {
+	if opened, known := s.objects.Session(session); known && surface == 0 {
 		surface = opened.Surface
 	}
-	return Operator{Session: session, Actor: actor, ActorName: s.fold.Name(actor), Surface: surface, Driver: driver}
+	return Operator{Session: session, Actor: actor, ActorName: s.objects.Name(actor), Surface: surface, Driver: driver}
 }
 
 // signalled is what a shell adds to a signal's number.

@@ -16,10 +16,13 @@ import (
 // valid makes text that can be kept and shown: what is no UTF-8 is replaced.
 func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-// checkName refuses a name that could not be shown in a line, or not told from an option.
-func checkName(name string) error {
+// checkName refuses a name that no terminal has.
+func checkName(name string) error { return checkLine("a terminal", name) }
+
+// checkLine refuses a name that could not be shown in a line, or not told from an option.
+func checkLine(what, name string) error {
 	bad := func(why string) error {
-		return fault.New(fault.InvalidArgument, "name_bad", "a terminal cannot be named so: "+why, "give another name")
+		return fault.New(fault.InvalidArgument, "name_bad", what+" cannot be named so: "+why, "give another name")
 	}
 	switch {
 	case strings.TrimSpace(name) == "":

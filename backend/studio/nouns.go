@@ -78,6 +78,7 @@ type StartRequest struct {
 	Cols, Rows  uint32   // 0: 80 by 24
 	AuthSock    string   // the caller's SSH_AUTH_SOCK
 	Key         string   // the caller's own: the same request twice starts once
+	As          string   // the actor that the program acts as; empty for none
 }
 
 // Started is a program that runs.
@@ -157,6 +158,7 @@ type EventFilter struct {
 	Type   event.Type
 	Newest uint32 // the newest n only
 	Follow bool
+	Where
 }
 
 // Shown is one event or one object, whole: exactly one is set.

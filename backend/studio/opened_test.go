@@ -75,7 +75,7 @@ func renamedMeanwhile(t *testing.T, answer func(*world, Caller, event.ID) Fronti
 
 func TestShowOpensTheVersionThatItAnswers(t *testing.T) {
 	renamedMeanwhile(t, func(w *world, c Caller, id event.ID) Frontier {
-		shown, err := w.Show(background, c, id.String())
+		shown, err := w.Show(background, c, id.String(), Where{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,17 +7,28 @@ import (
 
 	"atelier.dev/atelier/backend/attach"
 	"atelier.dev/atelier/backend/causal"
+	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 )
 
 // Log is the durable causal log of this replica (badgerlog).
 type Log interface {
 	Append(ctx context.Context, d event.Draft) (event.Event, error)
+	// AppendRecord makes the next record of the control chain durable.
+	AppendRecord(ctx context.Context, r control.Record) (event.Event, error)
+	// Seal signs all that no seal covers yet, and returns when that is durable.
+	Seal(ctx context.Context) error
 	Event(id event.ID) (event.Event, error)
+	// ArrivalOf returns the arrival number of an event.
+	ArrivalOf(id event.ID) (uint64, error)
+	// EventAt returns the event of an arrival number.
+	EventAt(arrival uint64) (event.Event, error)
 	Find(prefix string) ([]event.ID, error)
 	Scan(from uint64, each func(arrival uint64, e event.Event) error) error
 	Maximal(ids []event.ID) ([]event.ID, error)
 	Relate(a, b event.ID) (causal.Relation, error)
+	// PastOf returns what tells whether an event is one of some, or before them.
+	PastOf(ids []event.ID) (func(*event.Event) bool, error)
 	Changed() <-chan struct{}
 	Count() uint64
 	Heads() []event.Head

@@ -66,6 +66,9 @@ func requestID(session event.ID, q StartRequest) event.ID {
 	if !q.Login { // else they are not the caller's
 		names = variableNames(q.Environment)
 	}
+	if q.As != "" {
+		names = append(names, "as "+q.As) // no variable has a space
+	}
 	content := hashOf(slices.Concat(asked, q.Argv, names))
 	copy(id[keySize:], content[:])
 	return id

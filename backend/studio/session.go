@@ -23,10 +23,10 @@ type session struct {
 	// deps are what the next write follows: the last write, and what was opened
 	// or named since. They become parents; a floor never does.
 	deps []event.ID
-	// listed are the versions of executions that were last returned in a list,
+	// listed are the versions of objects that were last returned in a list of their kind,
 	// returned those of objects that were answered alone: a command that names an
 	// object is based on them.
-	listed   map[event.ID][]event.ID
+	listed   map[object.Kind]map[event.ID][]event.ID
 	returned map[event.ID][]event.ID
 }
 
@@ -193,7 +193,7 @@ func (se *session) returns(id event.ID, version []event.ID) {
 	se.returned[id] = version
 }
 
-func addMissing(to, ids []event.ID) []event.ID {
+func addMissing[T comparable](to, ids []T) []T {
 	for _, id := range ids {
 		if !slices.Contains(to, id) {
 			to = append(to, id)
@@ -206,7 +206,11 @@ func addMissing(to, ids []event.ID) []event.ID {
 func (se *session) basis(id event.ID) []event.ID {
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	return slices.Concat(se.returned[id], se.listed[id])
+	basis := slices.Clone(se.returned[id])
+	for _, versions := range se.listed {
+		basis = addMissing(basis, versions[id])
+	}
+	return basis
 }
 
 // write appends an event of a session: its parents are the newest of what the

@@ -42,7 +42,7 @@ func TestSessionsThatOnlyLookAreConcurrent(t *testing.T) {
 		t.Errorf("a session that only listed stands %v to what it saw in the list", r)
 	}
 	// The control: whoever opens is ordered.
-	if _, err := w.Show(background, web, "first"); err != nil {
+	if _, err := w.Show(background, web, "first", Where{}); err != nil {
 		t.Fatal(err)
 	}
 	third, _ := w.run(web, "third")
@@ -73,7 +73,7 @@ func TestACommandIsBasedOnTheVersionLastReturned(t *testing.T) {
 	if n := len(x.Name.Values()); n != 2 {
 		t.Fatalf("%d names stand after two renames that had not seen each other", n)
 	}
-	shown, err := w.Show(background, web, id.String())
+	shown, err := w.Show(background, web, id.String(), Where{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestWhatWasOpenedOutlivesTheCore(t *testing.T) {
 	w := newWorld(t)
 	cli, web := w.caller(event.SurfaceCLI), w.caller(event.SurfaceWeb)
 	first, _ := w.run(cli, "first")
-	if _, err := w.Show(background, web, "first"); err != nil {
+	if _, err := w.Show(background, web, "first", Where{}); err != nil {
 		t.Fatal(err)
 	}
 	w.restart()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
 	"atelier.dev/atelier/backend/object"
 )
 
@@ -119,6 +120,9 @@ func (s *Studio) actor(ref string) (event.Actor, error) {
 		return event.Actor{}, err
 	}
 	a, _ := s.fold.Actor(id)
+	if a.State == object.Retired {
+		return event.Actor{}, fault.New(fault.FailedPrecondition, "actor_retired", a.Name.Default().Value+" is retired", "act as another actor")
+	}
 	return event.Actor{ID: id, Kind: a.ActorKind}, nil
 }
 
@@ -188,7 +192,7 @@ func (s *Studio) ShowSession(ctx context.Context, c Caller, ref string) (Session
 	var st SessionState
 	st.Read, err = s.served(ctx, c, func() {
 		if o, known := s.fold.Object(se.id); known {
-			st.Document = s.document(o)
+			st.Document = s.asNow().document(o)
 		}
 		st.Floor = slices.Clone(s.floors[se.actor.ID])
 	})

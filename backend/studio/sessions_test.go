@@ -127,3 +127,28 @@ func TestForgettingWhatIsLostIsRecorded(t *testing.T) {
 		}
 	}
 }
+
+// A program that acts as somebody speaks in a session of its own, which none of
+// its caller's variables names.
+func TestAProgramActsInASessionOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	c := w.newSession(SessionRequest{Surface: event.SurfaceCLI})
+	q := StartRequest{Argv: []string{"agent"}, Folder: "/", Name: "agent", As: "anna", Environment: []string{"ATELIER_SESSION=mine", "PATH=/bin"}}
+	started, err := w.Start(background, c, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := w.shim(started.ID).launch.Environment
+	named, err := w.Caller(variable(environment, "ATELIER_SESSION"))
+	if err != nil || named.Session == c.Session {
+		t.Fatalf("its session is %v: %v", named, err)
+	}
+	st, err := w.ShowSession(background, named, "")
+	if err != nil || st.Document["label"] != "agent" {
+		t.Errorf("its session is %v: %v", st.Document, err)
+	}
+	q.As = "nobody"
+	if _, err := w.Start(background, c, q); !fault.Is(err, "actor_unknown") {
+		t.Error("nobody acts:", err)
+	}
+}

@@ -2,6 +2,7 @@ package studio
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"atelier.dev/atelier/backend/event"
@@ -11,33 +12,34 @@ import (
 
 // Show answers one object or event, whole, by name, id or a part of one; what
 // makes an object stands for it. It opens what it names. Reasons:
-// object_unknown, object_ambiguous.
-func (s *Studio) Show(ctx context.Context, c Caller, ref string) (Shown, error) {
+// object_unknown, object_ambiguous, and those of cuts.
+func (s *Studio) Show(ctx context.Context, c Caller, ref string, at Where) (Shown, error) {
 	var o object.Object
 	var shown Shown
-	var failed error
-	read, err := s.served(ctx, c, func() {
-		var id event.ID
-		if id, failed = s.fold.Find("", ref); failed == nil {
-			o, _ = s.fold.Object(id)
-			shown.Object = s.document(o)
+	read, err := s.in(ctx, c, at, func(sc scene) error {
+		id, err := sc.objects.Find("", ref)
+		if err == nil {
+			o, _ = sc.objects.Object(id)
+			shown.Object = sc.document(o)
 		}
+		return err
 	})
-	if err == nil {
-		err = failed
-	}
 	if fault.Is(err, "object_unknown") {
-		return s.showEvent(ctx, c, ref, err)
+		return s.showEvent(ctx, c, ref, at, err)
 	}
 	if err != nil {
 		return Shown{}, err
 	}
-	shown.Read = read
+	if shown.Read = read; o.Head().Kind == object.KindCheckpoint {
+		if err := s.describeCut(shown.Object, o); err != nil {
+			return Shown{}, err
+		}
+	}
 	// The version that is answered, which may be an old one by now.
 	return shown, s.shows(c, o.Head().ID, o.Head().Frontier)
 }
 
-func (s *Studio) showEvent(ctx context.Context, c Caller, ref string, unknown error) (Shown, error) {
+func (s *Studio) showEvent(ctx context.Context, c Caller, ref string, at Where, unknown error) (Shown, error) {
 	if len(ref) < event.MinPrefix {
 		return Shown{}, unknown
 	}
@@ -52,11 +54,17 @@ func (s *Studio) showEvent(ctx context.Context, c Caller, ref string, unknown er
 	if err != nil {
 		return Shown{}, err
 	}
+	if in, err := s.isIn(at, e); err != nil || !in {
+		return Shown{}, errors.Join(err, unknown)
+	}
 	if err := s.shows(c, e.ID, []event.ID{e.ID}); err != nil {
 		return Shown{}, err
 	}
 	var v Event
-	read, err := s.served(ctx, c, func() { v = s.eventView(e) })
+	read, err := s.in(ctx, c, at, func(sc scene) error {
+		v = sc.eventView(e)
+		return nil
+	})
 	return Shown{Event: &v, Read: read}, err
 }
 
@@ -74,7 +82,7 @@ func (s *Studio) shows(c Caller, id event.ID, version []event.ID) error {
 
 // document is an object as a document: envelope, state, fields and concurrent.
 // The caller holds mu.
-func (s *Studio) document(o object.Object) map[string]any {
+func (s scene) document(o object.Object) map[string]any {
 	n := o.Head()
 	d := map[string]any{"object_id": n.ID.String(), "schema_version": n.SchemaVersion, "kind": string(n.Kind),
 		"lifecycle": string(n.Lifecycle), "frontier": idTexts(n.Frontier), "created_at": timeText(n.CreatedAt),
@@ -87,12 +95,15 @@ func (s *Studio) document(o object.Object) map[string]any {
 	case *object.Execution:
 		s.describeExecution(d, o)
 		s.addConcurrent(concurrent, "name", o.Name)
+	case *object.Entity:
+		s.describeEntity(d, concurrent, o)
 	case *object.Session:
+		d["actor_name"], d["continues"], d["closed"] = s.objects.Name(o.Actor.ID), idText(o.Continues), o.Closed
 		d["actor"], d["surface"] = idText(o.Actor.ID), surfaceWords[o.Surface]
 		d["label"], d["after"] = o.Label.Value, o.After.Value
 	case *object.Actor:
 		d["name"] = o.Name.Default().Value
-		d["actor_kind"] = kindWords[o.ActorKind]
+		d["actor_kind"], d["state"] = kindWords[o.ActorKind], string(o.State)
 		s.addConcurrent(concurrent, "name", o.Name)
 	case *object.Workspace:
 		d["name"], d["device"] = o.Name.Default().Value, o.Device.Default().Value
@@ -105,7 +116,7 @@ func (s *Studio) document(o object.Object) map[string]any {
 
 var kindWords = map[event.ActorKind]string{event.Human: "human", event.Agent: "agent", event.Service: "service"}
 
-func (s *Studio) describeExecution(d map[string]any, x *object.Execution) {
+func (s scene) describeExecution(d map[string]any, x *object.Execution) {
 	v := s.viewing(x)
 	d["name"], d["state"], d["status"], d["reason"] = v.Name, v.State, v.Status, v.Reason
 	d["argv"], d["program"], d["cwd"] = texts(v.Argv), x.Launch.Program, v.Folder
@@ -137,7 +148,7 @@ func operatorDocument(o Operator) map[string]any {
 }
 
 // addConcurrent adds the values of a field that stand side by side.
-func (s *Studio) addConcurrent(to map[string]any, field string, r object.Register[string]) {
+func (s scene) addConcurrent(to map[string]any, field string, r object.Register[string]) {
 	if !r.Provisional() {
 		return
 	}

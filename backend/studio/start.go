@@ -82,7 +82,11 @@ func (s *Studio) start(ctx context.Context, se *session, q StartRequest, id even
 	if err != nil {
 		return Started{}, err
 	}
-	name, e, err := s.born(ctx, se, q, l, id)
+	acting, err := s.acting(q.As)
+	if err != nil {
+		return Started{}, err
+	}
+	name, e, err := s.born(ctx, se, q, &l, acting, id)
 	if e.ID.IsZero() {
 		return Started{}, err
 	}
@@ -197,11 +201,43 @@ func variableNames(environment []string) []string {
 	return slices.Compact(names)
 }
 
+// acting resolves the actor that a program acts as; nil for none.
+func (s *Studio) acting(ref string) (*event.Actor, error) {
+	if ref == "" {
+		return nil, nil //nolint:nilnil // most programs act as nobody
+	}
+	a, err := s.actor(ref)
+	return &a, err
+}
+
+// actAs gives a program that acts as somebody a session of its own.
+func (s *Studio) actAs(ctx context.Context, l *Launch, acting *event.Actor, label string) error {
+	if acting == nil {
+		return nil
+	}
+	o, err := s.openFor(ctx, birth{actor: *acting, surface: event.SurfaceCLI, label: label}, false)
+	if err != nil {
+		return err
+	}
+	l.Environment = append(without(l.Environment, sessionVariable), sessionVariable+"="+o.ID.String())
+	return nil
+}
+
+// sessionVariable names the session that a program's commands speak in.
+const sessionVariable = "ATELIER_SESSION"
+
+func without(environment []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+}
+
 // born writes execution.started under a name that no other terminal has.
-func (s *Studio) born(ctx context.Context, se *session, q StartRequest, l Launch, id event.ID) (string, event.Event, error) {
+func (s *Studio) born(ctx context.Context, se *session, q StartRequest, l *Launch, acting *event.Actor, id event.ID) (string, event.Event, error) {
 	s.naming.Lock()
 	defer s.naming.Unlock()
-	name, err := s.birthName(q.Name, l)
+	name, err := s.birthName(q.Name, *l)
+	if err == nil {
+		err = s.actAs(ctx, l, acting, name)
+	}
 	if err != nil {
 		return "", event.Event{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"sync"
 
+	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/object"
 )
@@ -24,15 +25,24 @@ type Studio struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
+	pastMu sync.Mutex
+	pasts  []keptFold // what cuts fold to, the newest last
+
 	opening sync.Mutex // one session is opened at a time
 	naming  sync.Mutex // names are given one at a time, so that they stay unique
+	// deciding lets control decide one request at a time.
+	deciding sync.Mutex
 
 	mu       sync.Mutex
 	fold     *object.Fold
-	applied  uint64        // arrivals below it are in the fold
-	heads    Frontier      // the newest event of each chain that is in the fold
-	behind   bool          // some could not be taken in, and are tried again
-	news     chan struct{} // closed at the next change
+	machine  *control.Machine
+	about    map[event.ID][]uint64 // of each object: the arrivals of the events that made and named it
+	records  []event.ID            // the control chain from its record 1 on
+	open     []event.ID            // requests to control that no record answers yet
+	applied  uint64                // arrivals below it are in the fold
+	heads    Frontier              // the newest event of each chain that is in the fold
+	behind   bool                  // some could not be taken in, and are tried again
+	news     chan struct{}         // closed at the next change
 	sessions map[event.ID]*session
 	era      uint64                // how often a power cut may have taken what sessions had opened
 	floors   map[event.ID]Frontier // of each actor: all that its sessions were served
@@ -52,6 +62,9 @@ func Open(ctx context.Context, p Ports) (*Studio, error) {
 	if err := s.loadSessions(); err != nil {
 		return nil, err
 	}
+	if err := s.answerAll(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.adoptAll(); err != nil {
 		return nil, err
 	}
@@ -67,7 +80,7 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
 		fold:   object.New(p.Log), news: make(chan struct{}), sessions: map[event.ID]*session{},
 		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, watchers: map[*watcher]struct{}{}, keys: map[[keySize]byte]event.ID{},
-		floors: map[event.ID]Frontier{}}
+		floors: map[event.ID]Frontier{}, about: map[event.ID][]uint64{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, s.catchUp()
 }
@@ -123,10 +136,11 @@ func (s *Studio) catchUp() error {
 		if _, err := s.fold.Apply(e); err != nil {
 			return err
 		}
-		s.remember(e)
 		s.applied, s.heads = arrival+1, s.heads.with(e)
+		s.note(arrival, e)
+		s.remember(e)
 		s.touch(e)
-		return nil
+		return s.follow(e)
 	})
 	s.changed()
 	return err

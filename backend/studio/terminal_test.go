@@ -156,7 +156,7 @@ func TestAStartThatNeverReachedItsShimIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The core is killed after the event and before the folder is made.
-	if _, _, err := w.born(background, se, StartRequest{Name: "x"}, Launch{Argv: []string{"sh"}}, event.ID{}); err != nil {
+	if _, _, err := w.born(background, se, StartRequest{Name: "x"}, &Launch{Argv: []string{"sh"}}, nil, event.ID{}); err != nil {
 		t.Fatal(err)
 	}
 	w.restart()

@@ -55,7 +55,7 @@ func (s *Studio) list(ctx context.Context, c Caller, partial bool, which func() 
 		}
 		l.Executions = make([]Execution, 0, len(listed))
 		for _, x := range listed {
-			l.Executions = append(l.Executions, s.viewing(x))
+			l.Executions = append(l.Executions, s.asNow().viewing(x))
 		}
 		l.Read = s.heads
 		s.raise(c)
@@ -63,22 +63,30 @@ func (s *Studio) list(ctx context.Context, c Caller, partial bool, which func() 
 	if err != nil || c.Session.IsZero() {
 		return l, err
 	}
-	return l, s.wasListed(c, listed, partial)
+	versions := make(map[event.ID][]event.ID, len(listed))
+	for _, x := range listed {
+		versions[x.ID] = x.Frontier
+	}
+	return l, s.wereListed(c, object.KindExecution, versions, partial)
 }
 
-// wasListed keeps which versions of executions a caller's session has now.
-func (s *Studio) wasListed(c Caller, listed []*object.Execution, partial bool) error {
+// wereListed keeps which versions of the objects of a kind a caller's session
+// has now.
+func (s *Studio) wereListed(c Caller, kind object.Kind, versions map[event.ID][]event.ID, partial bool) error {
 	se, err := s.session(c.Session)
 	if err != nil {
 		return err
 	}
 	se.mu.Lock()
 	defer se.mu.Unlock()
-	if !partial || se.listed == nil {
-		se.listed = make(map[event.ID][]event.ID, len(listed))
+	if se.listed == nil {
+		se.listed = map[object.Kind]map[event.ID][]event.ID{}
 	}
-	for _, x := range listed {
-		se.listed[x.ID] = x.Frontier
+	if !partial || se.listed[kind] == nil {
+		se.listed[kind] = make(map[event.ID][]event.ID, len(versions))
+	}
+	for id, version := range versions {
+		se.listed[kind][id] = version
 	}
 	return nil
 }
@@ -116,11 +124,11 @@ func (s *Studio) unwatch(w *watcher) {
 	delete(s.watchers, w)
 }
 
-// touch tells all watchers which execution an event may have given a new value:
-// what it made or names. The caller holds mu.
+// touch tells all watchers which objects an event may have given a new value:
+// what it made and names. The caller holds mu.
 func (s *Studio) touch(e event.Event) {
 	ids := e.Header.Affected
-	if e.Header.Type == event.ExecutionStartedType {
+	if _, made := s.fold.Object(e.ID); made {
 		ids = []event.ID{e.ID}
 	}
 	for w := range s.watchers {

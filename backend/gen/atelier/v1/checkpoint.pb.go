@@ -25,12 +25,13 @@ const (
 type CreateCheckpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The cut to freeze; empty for all that is here.
-	Where *Where `protobuf:"bytes,2,opt,name=where,proto3" json:"where,omitempty"`
+	// As in ListObjectsRequest.
+	Branch string `protobuf:"bytes,2,opt,name=branch,proto3" json:"branch,omitempty"`
+	At     string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// "quiescent" (no open trace, no pending approval in scope) or "suspended".
-	Mode string `protobuf:"bytes,3,opt,name=mode,proto3" json:"mode,omitempty"`
+	Mode string `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
 	// Objects that it is about; empty for all.
-	Scope         []string `protobuf:"bytes,4,rep,name=scope,proto3" json:"scope,omitempty"`
+	Scope         []string `protobuf:"bytes,5,rep,name=scope,proto3" json:"scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -72,11 +73,18 @@ func (x *CreateCheckpointRequest) GetName() string {
 	return ""
 }
 
-func (x *CreateCheckpointRequest) GetWhere() *Where {
+func (x *CreateCheckpointRequest) GetBranch() string {
 	if x != nil {
-		return x.Where
+		return x.Branch
 	}
-	return nil
+	return ""
+}
+
+func (x *CreateCheckpointRequest) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
 }
 
 func (x *CreateCheckpointRequest) GetMode() string {
@@ -399,7 +407,7 @@ func (x *OpenCheckpointResponse) GetAck() *Ack {
 
 type DiffRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Two cuts as in Where.at, on one branch.
+	// Two cuts as in ListObjectsRequest, on one branch.
 	A             string `protobuf:"bytes,1,opt,name=a,proto3" json:"a,omitempty"`
 	B             string `protobuf:"bytes,2,opt,name=b,proto3" json:"b,omitempty"`
 	Branch        string `protobuf:"bytes,3,opt,name=branch,proto3" json:"branch,omitempty"`
@@ -691,592 +699,18 @@ func (x *DiffResponse) GetReadFrontier() []*Head {
 	return nil
 }
 
-type ExportRequest struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Checkpoint string                 `protobuf:"bytes,1,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
-	// Leave bodies and bytes of terminals out.
-	HeadersOnly   bool `protobuf:"varint,2,opt,name=headers_only,json=headersOnly,proto3" json:"headers_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ExportRequest) Reset() {
-	*x = ExportRequest{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ExportRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ExportRequest) ProtoMessage() {}
-
-func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
-func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *ExportRequest) GetCheckpoint() string {
-	if x != nil {
-		return x.Checkpoint
-	}
-	return ""
-}
-
-func (x *ExportRequest) GetHeadersOnly() bool {
-	if x != nil {
-		return x.HeadersOnly
-	}
-	return false
-}
-
-type ExportResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ExportResponse) Reset() {
-	*x = ExportResponse{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[11]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ExportResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ExportResponse) ProtoMessage() {}
-
-func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[11]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
-func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{11}
-}
-
-func (x *ExportResponse) GetData() []byte {
-	if x != nil {
-		return x.Data
-	}
-	return nil
-}
-
-type ImportRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ImportRequest) Reset() {
-	*x = ImportRequest{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ImportRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ImportRequest) ProtoMessage() {}
-
-func (x *ImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[12]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
-func (*ImportRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *ImportRequest) GetData() []byte {
-	if x != nil {
-		return x.Data
-	}
-	return nil
-}
-
-type ImportResponse struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Events uint64                 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
-	// Events that were here already.
-	Known         uint64  `protobuf:"varint,2,opt,name=known,proto3" json:"known,omitempty"`
-	CheckpointId  string  `protobuf:"bytes,3,opt,name=checkpoint_id,json=checkpointId,proto3" json:"checkpoint_id,omitempty"`
-	Digest        string  `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
-	ReadFrontier  []*Head `protobuf:"bytes,5,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ImportResponse) Reset() {
-	*x = ImportResponse{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ImportResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ImportResponse) ProtoMessage() {}
-
-func (x *ImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[13]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
-func (*ImportResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *ImportResponse) GetEvents() uint64 {
-	if x != nil {
-		return x.Events
-	}
-	return 0
-}
-
-func (x *ImportResponse) GetKnown() uint64 {
-	if x != nil {
-		return x.Known
-	}
-	return 0
-}
-
-func (x *ImportResponse) GetCheckpointId() string {
-	if x != nil {
-		return x.CheckpointId
-	}
-	return ""
-}
-
-func (x *ImportResponse) GetDigest() string {
-	if x != nil {
-		return x.Digest
-	}
-	return ""
-}
-
-func (x *ImportResponse) GetReadFrontier() []*Head {
-	if x != nil {
-		return x.ReadFrontier
-	}
-	return nil
-}
-
-type CreateBranchRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// A checkpoint by id or name; empty for all that is here now.
-	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	// The branch that it forks from; empty for main.
-	Parent        string `protobuf:"bytes,3,opt,name=parent,proto3" json:"parent,omitempty"`
-	Why           string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CreateBranchRequest) Reset() {
-	*x = CreateBranchRequest{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CreateBranchRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CreateBranchRequest) ProtoMessage() {}
-
-func (x *CreateBranchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[14]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CreateBranchRequest.ProtoReflect.Descriptor instead.
-func (*CreateBranchRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *CreateBranchRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *CreateBranchRequest) GetFrom() string {
-	if x != nil {
-		return x.From
-	}
-	return ""
-}
-
-func (x *CreateBranchRequest) GetParent() string {
-	if x != nil {
-		return x.Parent
-	}
-	return ""
-}
-
-func (x *CreateBranchRequest) GetWhy() string {
-	if x != nil {
-		return x.Why
-	}
-	return ""
-}
-
-type CreateBranchResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ObjectId      string                 `protobuf:"bytes,1,opt,name=object_id,json=objectId,proto3" json:"object_id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Ack           *Ack                   `protobuf:"bytes,3,opt,name=ack,proto3" json:"ack,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CreateBranchResponse) Reset() {
-	*x = CreateBranchResponse{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CreateBranchResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CreateBranchResponse) ProtoMessage() {}
-
-func (x *CreateBranchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[15]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CreateBranchResponse.ProtoReflect.Descriptor instead.
-func (*CreateBranchResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{15}
-}
-
-func (x *CreateBranchResponse) GetObjectId() string {
-	if x != nil {
-		return x.ObjectId
-	}
-	return ""
-}
-
-func (x *CreateBranchResponse) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *CreateBranchResponse) GetAck() *Ack {
-	if x != nil {
-		return x.Ack
-	}
-	return nil
-}
-
-type PromoteRequest struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Branch     string                 `protobuf:"bytes,1,opt,name=branch,proto3" json:"branch,omitempty"`
-	Checkpoint string                 `protobuf:"bytes,2,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
-	// The branch that it goes into; empty for main.
-	Into string `protobuf:"bytes,3,opt,name=into,proto3" json:"into,omitempty"`
-	// "fast_forward", "merge_commit" or "replace_projection".
-	Strategy string `protobuf:"bytes,4,opt,name=strategy,proto3" json:"strategy,omitempty"`
-	// For merge_commit: OBJECT.FIELD to the event whose value it gets.
-	Choices       map[string]string `protobuf:"bytes,5,rep,name=choices,proto3" json:"choices,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Why           string            `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *PromoteRequest) Reset() {
-	*x = PromoteRequest{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *PromoteRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*PromoteRequest) ProtoMessage() {}
-
-func (x *PromoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use PromoteRequest.ProtoReflect.Descriptor instead.
-func (*PromoteRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *PromoteRequest) GetBranch() string {
-	if x != nil {
-		return x.Branch
-	}
-	return ""
-}
-
-func (x *PromoteRequest) GetCheckpoint() string {
-	if x != nil {
-		return x.Checkpoint
-	}
-	return ""
-}
-
-func (x *PromoteRequest) GetInto() string {
-	if x != nil {
-		return x.Into
-	}
-	return ""
-}
-
-func (x *PromoteRequest) GetStrategy() string {
-	if x != nil {
-		return x.Strategy
-	}
-	return ""
-}
-
-func (x *PromoteRequest) GetChoices() map[string]string {
-	if x != nil {
-		return x.Choices
-	}
-	return nil
-}
-
-func (x *PromoteRequest) GetWhy() string {
-	if x != nil {
-		return x.Why
-	}
-	return ""
-}
-
-type ImportGitRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The folder of the repository, absolute.
-	Folder string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
-	// References to import; empty for all.
-	Refs          []string `protobuf:"bytes,2,rep,name=refs,proto3" json:"refs,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ImportGitRequest) Reset() {
-	*x = ImportGitRequest{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[17]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ImportGitRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ImportGitRequest) ProtoMessage() {}
-
-func (x *ImportGitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[17]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ImportGitRequest.ProtoReflect.Descriptor instead.
-func (*ImportGitRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{17}
-}
-
-func (x *ImportGitRequest) GetFolder() string {
-	if x != nil {
-		return x.Folder
-	}
-	return ""
-}
-
-func (x *ImportGitRequest) GetRefs() []string {
-	if x != nil {
-		return x.Refs
-	}
-	return nil
-}
-
-type ImportGitResponse struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Commits uint64                 `protobuf:"varint,1,opt,name=commits,proto3" json:"commits,omitempty"`
-	Events  uint64                 `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
-	Lanes   uint64                 `protobuf:"varint,3,opt,name=lanes,proto3" json:"lanes,omitempty"`
-	// With the last message.
-	Done bool `protobuf:"varint,4,opt,name=done,proto3" json:"done,omitempty"`
-	// What was left out or cut, for people.
-	Remarks       []string `protobuf:"bytes,5,rep,name=remarks,proto3" json:"remarks,omitempty"`
-	Ack           *Ack     `protobuf:"bytes,6,opt,name=ack,proto3" json:"ack,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ImportGitResponse) Reset() {
-	*x = ImportGitResponse{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[18]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ImportGitResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ImportGitResponse) ProtoMessage() {}
-
-func (x *ImportGitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[18]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ImportGitResponse.ProtoReflect.Descriptor instead.
-func (*ImportGitResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{18}
-}
-
-func (x *ImportGitResponse) GetCommits() uint64 {
-	if x != nil {
-		return x.Commits
-	}
-	return 0
-}
-
-func (x *ImportGitResponse) GetEvents() uint64 {
-	if x != nil {
-		return x.Events
-	}
-	return 0
-}
-
-func (x *ImportGitResponse) GetLanes() uint64 {
-	if x != nil {
-		return x.Lanes
-	}
-	return 0
-}
-
-func (x *ImportGitResponse) GetDone() bool {
-	if x != nil {
-		return x.Done
-	}
-	return false
-}
-
-func (x *ImportGitResponse) GetRemarks() []string {
-	if x != nil {
-		return x.Remarks
-	}
-	return nil
-}
-
-func (x *ImportGitResponse) GetAck() *Ack {
-	if x != nil {
-		return x.Ack
-	}
-	return nil
-}
-
 var File_atelier_v1_checkpoint_proto protoreflect.FileDescriptor
 
 const file_atelier_v1_checkpoint_proto_rawDesc = "" +
 	"\n" +
 	"\x1batelier/v1/checkpoint.proto\x12\n" +
-	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x17atelier/v1/object.proto\x1a\x16atelier/v1/words.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x80\x01\n" +
+	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x16atelier/v1/words.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x7f\n" +
 	"\x17CreateCheckpointRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
-	"\x05where\x18\x02 \x01(\v2\x11.atelier.v1.WhereR\x05where\x12\x12\n" +
-	"\x04mode\x18\x03 \x01(\tR\x04mode\x12\x14\n" +
-	"\x05scope\x18\x04 \x03(\tR\x05scope\"\x86\x01\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06branch\x18\x02 \x01(\tR\x06branch\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\tR\x02at\x12\x12\n" +
+	"\x04mode\x18\x04 \x01(\tR\x04mode\x12\x14\n" +
+	"\x05scope\x18\x05 \x03(\tR\x05scope\"\x86\x01\n" +
 	"\x18CreateCheckpointResponse\x12\x1b\n" +
 	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1324,67 +758,14 @@ const file_atelier_v1_checkpoint_proto_rawDesc = "" +
 	"\vdifferences\x18\x04 \x03(\v2\x16.atelier.v1.DifferenceR\vdifferences\x12\x19\n" +
 	"\bdigest_a\x18\x05 \x01(\tR\adigestA\x12\x19\n" +
 	"\bdigest_b\x18\x06 \x01(\tR\adigestB\x125\n" +
-	"\rread_frontier\x18\a \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"R\n" +
-	"\rExportRequest\x12\x1e\n" +
-	"\n" +
-	"checkpoint\x18\x01 \x01(\tR\n" +
-	"checkpoint\x12!\n" +
-	"\fheaders_only\x18\x02 \x01(\bR\vheadersOnly\"$\n" +
-	"\x0eExportResponse\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"#\n" +
-	"\rImportRequest\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"\xb2\x01\n" +
-	"\x0eImportResponse\x12\x16\n" +
-	"\x06events\x18\x01 \x01(\x04R\x06events\x12\x14\n" +
-	"\x05known\x18\x02 \x01(\x04R\x05known\x12#\n" +
-	"\rcheckpoint_id\x18\x03 \x01(\tR\fcheckpointId\x12\x16\n" +
-	"\x06digest\x18\x04 \x01(\tR\x06digest\x125\n" +
-	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"g\n" +
-	"\x13CreateBranchRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04from\x18\x02 \x01(\tR\x04from\x12\x16\n" +
-	"\x06parent\x18\x03 \x01(\tR\x06parent\x12\x10\n" +
-	"\x03why\x18\x04 \x01(\tR\x03why\"j\n" +
-	"\x14CreateBranchResponse\x12\x1b\n" +
-	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
-	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"\x89\x02\n" +
-	"\x0ePromoteRequest\x12\x16\n" +
-	"\x06branch\x18\x01 \x01(\tR\x06branch\x12\x1e\n" +
-	"\n" +
-	"checkpoint\x18\x02 \x01(\tR\n" +
-	"checkpoint\x12\x12\n" +
-	"\x04into\x18\x03 \x01(\tR\x04into\x12\x1a\n" +
-	"\bstrategy\x18\x04 \x01(\tR\bstrategy\x12A\n" +
-	"\achoices\x18\x05 \x03(\v2'.atelier.v1.PromoteRequest.ChoicesEntryR\achoices\x12\x10\n" +
-	"\x03why\x18\x06 \x01(\tR\x03why\x1a:\n" +
-	"\fChoicesEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\">\n" +
-	"\x10ImportGitRequest\x12\x16\n" +
-	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x12\n" +
-	"\x04refs\x18\x02 \x03(\tR\x04refs\"\xac\x01\n" +
-	"\x11ImportGitResponse\x12\x18\n" +
-	"\acommits\x18\x01 \x01(\x04R\acommits\x12\x16\n" +
-	"\x06events\x18\x02 \x01(\x04R\x06events\x12\x14\n" +
-	"\x05lanes\x18\x03 \x01(\x04R\x05lanes\x12\x12\n" +
-	"\x04done\x18\x04 \x01(\bR\x04done\x12\x18\n" +
-	"\aremarks\x18\x05 \x03(\tR\aremarks\x12!\n" +
-	"\x03ack\x18\x06 \x01(\v2\x0f.atelier.v1.AckR\x03ack2\xad\a\n" +
+	"\rread_frontier\x18\a \x03(\v2\x10.atelier.v1.HeadR\freadFrontier2\x98\x03\n" +
 	"\x11CheckpointService\x12Y\n" +
 	"\x06Create\x12#.atelier.v1.CreateCheckpointRequest\x1a$.atelier.v1.CreateCheckpointResponse\"\x04\xa8\xbb\x18\x02\x12G\n" +
 	"\bFinalize\x12\x19.atelier.v1.DecideRequest\x1a\x1a.atelier.v1.DecideResponse\"\x04\xa8\xbb\x18\x02\x12I\n" +
 	"\n" +
 	"Invalidate\x12\x19.atelier.v1.DecideRequest\x1a\x1a.atelier.v1.DecideResponse\"\x04\xa8\xbb\x18\x02\x12S\n" +
 	"\x04Open\x12!.atelier.v1.OpenCheckpointRequest\x1a\".atelier.v1.OpenCheckpointResponse\"\x04\xa8\xbb\x18\x02\x12?\n" +
-	"\x04Diff\x12\x17.atelier.v1.DiffRequest\x1a\x18.atelier.v1.DiffResponse\"\x04\xa8\xbb\x18\x01\x12G\n" +
-	"\x06Export\x12\x19.atelier.v1.ExportRequest\x1a\x1a.atelier.v1.ExportResponse\"\x04\xa8\xbb\x18\x010\x01\x12G\n" +
-	"\x06Import\x12\x19.atelier.v1.ImportRequest\x1a\x1a.atelier.v1.ImportResponse\"\x04\xa8\xbb\x18\x03(\x01\x12W\n" +
-	"\fCreateBranch\x12\x1f.atelier.v1.CreateBranchRequest\x1a .atelier.v1.CreateBranchResponse\"\x04\xa8\xbb\x18\x02\x12E\n" +
-	"\x06Freeze\x12\x19.atelier.v1.DecideRequest\x1a\x1a.atelier.v1.DecideResponse\"\x04\xa8\xbb\x18\x02\x12F\n" +
-	"\aAbandon\x12\x19.atelier.v1.DecideRequest\x1a\x1a.atelier.v1.DecideResponse\"\x04\xa8\xbb\x18\x02\x12G\n" +
-	"\aPromote\x12\x1a.atelier.v1.PromoteRequest\x1a\x1a.atelier.v1.DecideResponse\"\x04\xa8\xbb\x18\x02\x12P\n" +
-	"\tImportGit\x12\x1c.atelier.v1.ImportGitRequest\x1a\x1d.atelier.v1.ImportGitResponse\"\x04\xa8\xbb\x18\x030\x01B6Z4atelier.dev/atelier/backend/gen/atelier/v1;atelierv1b\x06proto3"
+	"\x04Diff\x12\x17.atelier.v1.DiffRequest\x1a\x18.atelier.v1.DiffResponse\"\x04\xa8\xbb\x18\x01B6Z4atelier.dev/atelier/backend/gen/atelier/v1;atelierv1b\x06proto3"
 
 var (
 	file_atelier_v1_checkpoint_proto_rawDescOnce sync.Once
@@ -1398,7 +779,7 @@ func file_atelier_v1_checkpoint_proto_rawDescGZIP() []byte {
 	return file_atelier_v1_checkpoint_proto_rawDescData
 }
 
-var file_atelier_v1_checkpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_atelier_v1_checkpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_atelier_v1_checkpoint_proto_goTypes = []any{
 	(*CreateCheckpointRequest)(nil),  // 0: atelier.v1.CreateCheckpointRequest
 	(*CreateCheckpointResponse)(nil), // 1: atelier.v1.CreateCheckpointResponse
@@ -1410,67 +791,37 @@ var file_atelier_v1_checkpoint_proto_goTypes = []any{
 	(*Difference)(nil),               // 7: atelier.v1.Difference
 	(*FieldDifference)(nil),          // 8: atelier.v1.FieldDifference
 	(*DiffResponse)(nil),             // 9: atelier.v1.DiffResponse
-	(*ExportRequest)(nil),            // 10: atelier.v1.ExportRequest
-	(*ExportResponse)(nil),           // 11: atelier.v1.ExportResponse
-	(*ImportRequest)(nil),            // 12: atelier.v1.ImportRequest
-	(*ImportResponse)(nil),           // 13: atelier.v1.ImportResponse
-	(*CreateBranchRequest)(nil),      // 14: atelier.v1.CreateBranchRequest
-	(*CreateBranchResponse)(nil),     // 15: atelier.v1.CreateBranchResponse
-	(*PromoteRequest)(nil),           // 16: atelier.v1.PromoteRequest
-	(*ImportGitRequest)(nil),         // 17: atelier.v1.ImportGitRequest
-	(*ImportGitResponse)(nil),        // 18: atelier.v1.ImportGitResponse
-	nil,                              // 19: atelier.v1.PromoteRequest.ChoicesEntry
-	(*Where)(nil),                    // 20: atelier.v1.Where
-	(*Ack)(nil),                      // 21: atelier.v1.Ack
-	(*structpb.Struct)(nil),          // 22: google.protobuf.Struct
-	(*structpb.Value)(nil),           // 23: google.protobuf.Value
-	(*Head)(nil),                     // 24: atelier.v1.Head
+	(*Ack)(nil),                      // 10: atelier.v1.Ack
+	(*structpb.Struct)(nil),          // 11: google.protobuf.Struct
+	(*structpb.Value)(nil),           // 12: google.protobuf.Value
+	(*Head)(nil),                     // 13: atelier.v1.Head
 }
 var file_atelier_v1_checkpoint_proto_depIdxs = []int32{
-	20, // 0: atelier.v1.CreateCheckpointRequest.where:type_name -> atelier.v1.Where
-	21, // 1: atelier.v1.CreateCheckpointResponse.ack:type_name -> atelier.v1.Ack
-	22, // 2: atelier.v1.DecideResponse.object:type_name -> google.protobuf.Struct
-	21, // 3: atelier.v1.DecideResponse.ack:type_name -> atelier.v1.Ack
-	22, // 4: atelier.v1.OpenCheckpointResponse.checkpoint:type_name -> google.protobuf.Struct
-	21, // 5: atelier.v1.OpenCheckpointResponse.ack:type_name -> atelier.v1.Ack
-	8,  // 6: atelier.v1.Difference.fields:type_name -> atelier.v1.FieldDifference
-	23, // 7: atelier.v1.FieldDifference.a:type_name -> google.protobuf.Value
-	23, // 8: atelier.v1.FieldDifference.b:type_name -> google.protobuf.Value
-	7,  // 9: atelier.v1.DiffResponse.differences:type_name -> atelier.v1.Difference
-	24, // 10: atelier.v1.DiffResponse.read_frontier:type_name -> atelier.v1.Head
-	24, // 11: atelier.v1.ImportResponse.read_frontier:type_name -> atelier.v1.Head
-	21, // 12: atelier.v1.CreateBranchResponse.ack:type_name -> atelier.v1.Ack
-	19, // 13: atelier.v1.PromoteRequest.choices:type_name -> atelier.v1.PromoteRequest.ChoicesEntry
-	21, // 14: atelier.v1.ImportGitResponse.ack:type_name -> atelier.v1.Ack
-	0,  // 15: atelier.v1.CheckpointService.Create:input_type -> atelier.v1.CreateCheckpointRequest
-	2,  // 16: atelier.v1.CheckpointService.Finalize:input_type -> atelier.v1.DecideRequest
-	2,  // 17: atelier.v1.CheckpointService.Invalidate:input_type -> atelier.v1.DecideRequest
-	4,  // 18: atelier.v1.CheckpointService.Open:input_type -> atelier.v1.OpenCheckpointRequest
-	6,  // 19: atelier.v1.CheckpointService.Diff:input_type -> atelier.v1.DiffRequest
-	10, // 20: atelier.v1.CheckpointService.Export:input_type -> atelier.v1.ExportRequest
-	12, // 21: atelier.v1.CheckpointService.Import:input_type -> atelier.v1.ImportRequest
-	14, // 22: atelier.v1.CheckpointService.CreateBranch:input_type -> atelier.v1.CreateBranchRequest
-	2,  // 23: atelier.v1.CheckpointService.Freeze:input_type -> atelier.v1.DecideRequest
-	2,  // 24: atelier.v1.CheckpointService.Abandon:input_type -> atelier.v1.DecideRequest
-	16, // 25: atelier.v1.CheckpointService.Promote:input_type -> atelier.v1.PromoteRequest
-	17, // 26: atelier.v1.CheckpointService.ImportGit:input_type -> atelier.v1.ImportGitRequest
-	1,  // 27: atelier.v1.CheckpointService.Create:output_type -> atelier.v1.CreateCheckpointResponse
-	3,  // 28: atelier.v1.CheckpointService.Finalize:output_type -> atelier.v1.DecideResponse
-	3,  // 29: atelier.v1.CheckpointService.Invalidate:output_type -> atelier.v1.DecideResponse
-	5,  // 30: atelier.v1.CheckpointService.Open:output_type -> atelier.v1.OpenCheckpointResponse
-	9,  // 31: atelier.v1.CheckpointService.Diff:output_type -> atelier.v1.DiffResponse
-	11, // 32: atelier.v1.CheckpointService.Export:output_type -> atelier.v1.ExportResponse
-	13, // 33: atelier.v1.CheckpointService.Import:output_type -> atelier.v1.ImportResponse
-	15, // 34: atelier.v1.CheckpointService.CreateBranch:output_type -> atelier.v1.CreateBranchResponse
-	3,  // 35: atelier.v1.CheckpointService.Freeze:output_type -> atelier.v1.DecideResponse
-	3,  // 36: atelier.v1.CheckpointService.Abandon:output_type -> atelier.v1.DecideResponse
-	3,  // 37: atelier.v1.CheckpointService.Promote:output_type -> atelier.v1.DecideResponse
-	18, // 38: atelier.v1.CheckpointService.ImportGit:output_type -> atelier.v1.ImportGitResponse
-	27, // [27:39] is the sub-list for method output_type
-	15, // [15:27] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	10, // 0: atelier.v1.CreateCheckpointResponse.ack:type_name -> atelier.v1.Ack
+	11, // 1: atelier.v1.DecideResponse.object:type_name -> google.protobuf.Struct
+	10, // 2: atelier.v1.DecideResponse.ack:type_name -> atelier.v1.Ack
+	11, // 3: atelier.v1.OpenCheckpointResponse.checkpoint:type_name -> google.protobuf.Struct
+	10, // 4: atelier.v1.OpenCheckpointResponse.ack:type_name -> atelier.v1.Ack
+	8,  // 5: atelier.v1.Difference.fields:type_name -> atelier.v1.FieldDifference
+	12, // 6: atelier.v1.FieldDifference.a:type_name -> google.protobuf.Value
+	12, // 7: atelier.v1.FieldDifference.b:type_name -> google.protobuf.Value
+	7,  // 8: atelier.v1.DiffResponse.differences:type_name -> atelier.v1.Difference
+	13, // 9: atelier.v1.DiffResponse.read_frontier:type_name -> atelier.v1.Head
+	0,  // 10: atelier.v1.CheckpointService.Create:input_type -> atelier.v1.CreateCheckpointRequest
+	2,  // 11: atelier.v1.CheckpointService.Finalize:input_type -> atelier.v1.DecideRequest
+	2,  // 12: atelier.v1.CheckpointService.Invalidate:input_type -> atelier.v1.DecideRequest
+	4,  // 13: atelier.v1.CheckpointService.Open:input_type -> atelier.v1.OpenCheckpointRequest
+	6,  // 14: atelier.v1.CheckpointService.Diff:input_type -> atelier.v1.DiffRequest
+	1,  // 15: atelier.v1.CheckpointService.Create:output_type -> atelier.v1.CreateCheckpointResponse
+	3,  // 16: atelier.v1.CheckpointService.Finalize:output_type -> atelier.v1.DecideResponse
+	3,  // 17: atelier.v1.CheckpointService.Invalidate:output_type -> atelier.v1.DecideResponse
+	5,  // 18: atelier.v1.CheckpointService.Open:output_type -> atelier.v1.OpenCheckpointResponse
+	9,  // 19: atelier.v1.CheckpointService.Diff:output_type -> atelier.v1.DiffResponse
+	15, // [15:20] is the sub-list for method output_type
+	10, // [10:15] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_checkpoint_proto_init() }
@@ -1479,7 +830,6 @@ func file_atelier_v1_checkpoint_proto_init() {
 		return
 	}
 	file_atelier_v1_authorization_proto_init()
-	file_atelier_v1_object_proto_init()
 	file_atelier_v1_words_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1487,7 +837,7 @@ func file_atelier_v1_checkpoint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atelier_v1_checkpoint_proto_rawDesc), len(file_atelier_v1_checkpoint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

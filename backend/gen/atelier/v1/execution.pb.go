@@ -527,8 +527,8 @@ type ListExecutionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For Watch: partial lists after the first. Who does not ask gets whole ones.
 	Changes bool `protobuf:"varint,1,opt,name=changes,proto3" json:"changes,omitempty"`
-	// Not for Watch: as of a cut.
-	Where         *Where `protobuf:"bytes,2,opt,name=where,proto3" json:"where,omitempty"`
+	// Not for Watch: as of a cut, as in ListObjectsRequest.
+	At            string `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -570,11 +570,11 @@ func (x *ListExecutionsRequest) GetChanges() bool {
 	return false
 }
 
-func (x *ListExecutionsRequest) GetWhere() *Where {
+func (x *ListExecutionsRequest) GetAt() string {
 	if x != nil {
-		return x.Where
+		return x.At
 	}
-	return nil
+	return ""
 }
 
 type ListExecutionsResponse struct {
@@ -1491,7 +1491,7 @@ type TranscriptRequest struct {
 	// Send the recorded ranges with the first message.
 	Timing bool `protobuf:"varint,5,opt,name=timing,proto3" json:"timing,omitempty"`
 	// As of a cut: to the end of what was recorded there.
-	Where         *Where `protobuf:"bytes,6,opt,name=where,proto3" json:"where,omitempty"`
+	At            string `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1561,11 +1561,11 @@ func (x *TranscriptRequest) GetTiming() bool {
 	return false
 }
 
-func (x *TranscriptRequest) GetWhere() *Where {
+func (x *TranscriptRequest) GetAt() string {
 	if x != nil {
-		return x.Where
+		return x.At
 	}
-	return nil
+	return ""
 }
 
 type TranscriptResponse struct {
@@ -1720,7 +1720,7 @@ var File_atelier_v1_execution_proto protoreflect.FileDescriptor
 const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\n" +
 	"\x1aatelier/v1/execution.proto\x12\n" +
-	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x17atelier/v1/object.proto\x1a\x16atelier/v1/words.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x01\n" +
+	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x16atelier/v1/words.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x01\n" +
 	"\bOperator\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x19\n" +
 	"\bactor_id\x18\x02 \x01(\tR\aactorId\x12\x1d\n" +
@@ -1774,10 +1774,10 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\rStartResponse\x12!\n" +
 	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
-	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"Z\n" +
+	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"A\n" +
 	"\x15ListExecutionsRequest\x12\x18\n" +
-	"\achanges\x18\x01 \x01(\bR\achanges\x12'\n" +
-	"\x05where\x18\x02 \x01(\v2\x11.atelier.v1.WhereR\x05where\"\xa0\x01\n" +
+	"\achanges\x18\x01 \x01(\bR\achanges\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\tR\x02at\"\xa0\x01\n" +
 	"\x16ListExecutionsResponse\x125\n" +
 	"\n" +
 	"executions\x18\x01 \x03(\v2\x15.atelier.v1.ExecutionR\n" +
@@ -1840,14 +1840,14 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\x0eRenameResponse\x12!\n" +
 	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
-	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"\xba\x01\n" +
+	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"\xa1\x01\n" +
 	"\x11TranscriptRequest\x12\x1c\n" +
 	"\texecution\x18\x01 \x01(\tR\texecution\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x13\n" +
 	"\x02to\x18\x03 \x01(\x04H\x00R\x02to\x88\x01\x01\x12\x16\n" +
 	"\x06follow\x18\x04 \x01(\bR\x06follow\x12\x16\n" +
-	"\x06timing\x18\x05 \x01(\bR\x06timing\x12'\n" +
-	"\x05where\x18\x06 \x01(\v2\x11.atelier.v1.WhereR\x05whereB\x05\n" +
+	"\x06timing\x18\x05 \x01(\bR\x06timing\x12\x0e\n" +
+	"\x02at\x18\x06 \x01(\tR\x02atB\x05\n" +
 	"\x03_to\"\xc2\x01\n" +
 	"\x12TranscriptResponse\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +
@@ -1913,8 +1913,7 @@ var file_atelier_v1_execution_proto_goTypes = []any{
 	(*OutputRange)(nil),            // 22: atelier.v1.OutputRange
 	(*timestamppb.Timestamp)(nil),  // 23: google.protobuf.Timestamp
 	(*Ack)(nil),                    // 24: atelier.v1.Ack
-	(*Where)(nil),                  // 25: atelier.v1.Where
-	(*Head)(nil),                   // 26: atelier.v1.Head
+	(*Head)(nil),                   // 25: atelier.v1.Head
 }
 var file_atelier_v1_execution_proto_depIdxs = []int32{
 	0,  // 0: atelier.v1.Execution.driver:type_name -> atelier.v1.Operator
@@ -1922,50 +1921,48 @@ var file_atelier_v1_execution_proto_depIdxs = []int32{
 	23, // 2: atelier.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
 	23, // 3: atelier.v1.Execution.ended_at:type_name -> google.protobuf.Timestamp
 	24, // 4: atelier.v1.StartResponse.ack:type_name -> atelier.v1.Ack
-	25, // 5: atelier.v1.ListExecutionsRequest.where:type_name -> atelier.v1.Where
-	1,  // 6: atelier.v1.ListExecutionsResponse.executions:type_name -> atelier.v1.Execution
-	26, // 7: atelier.v1.ListExecutionsResponse.read_frontier:type_name -> atelier.v1.Head
-	0,  // 8: atelier.v1.AttachResponse.driver:type_name -> atelier.v1.Operator
-	24, // 9: atelier.v1.AttachResponse.ack:type_name -> atelier.v1.Ack
-	0,  // 10: atelier.v1.ControlResponse.driver:type_name -> atelier.v1.Operator
-	24, // 11: atelier.v1.ControlResponse.ack:type_name -> atelier.v1.Ack
-	24, // 12: atelier.v1.SendResponse.ack:type_name -> atelier.v1.Ack
-	24, // 13: atelier.v1.KillResponse.ack:type_name -> atelier.v1.Ack
-	1,  // 14: atelier.v1.WaitResponse.execution:type_name -> atelier.v1.Execution
-	26, // 15: atelier.v1.WaitResponse.read_frontier:type_name -> atelier.v1.Head
-	24, // 16: atelier.v1.ResizeResponse.ack:type_name -> atelier.v1.Ack
-	24, // 17: atelier.v1.RenameResponse.ack:type_name -> atelier.v1.Ack
-	25, // 18: atelier.v1.TranscriptRequest.where:type_name -> atelier.v1.Where
-	22, // 19: atelier.v1.TranscriptResponse.ranges:type_name -> atelier.v1.OutputRange
-	26, // 20: atelier.v1.TranscriptResponse.read_frontier:type_name -> atelier.v1.Head
-	23, // 21: atelier.v1.OutputRange.at:type_name -> google.protobuf.Timestamp
-	2,  // 22: atelier.v1.ExecutionService.Start:input_type -> atelier.v1.StartRequest
-	4,  // 23: atelier.v1.ExecutionService.List:input_type -> atelier.v1.ListExecutionsRequest
-	4,  // 24: atelier.v1.ExecutionService.Watch:input_type -> atelier.v1.ListExecutionsRequest
-	6,  // 25: atelier.v1.ExecutionService.Attach:input_type -> atelier.v1.AttachRequest
-	8,  // 26: atelier.v1.ExecutionService.Control:input_type -> atelier.v1.ControlRequest
-	10, // 27: atelier.v1.ExecutionService.Send:input_type -> atelier.v1.SendRequest
-	12, // 28: atelier.v1.ExecutionService.Kill:input_type -> atelier.v1.KillRequest
-	14, // 29: atelier.v1.ExecutionService.Wait:input_type -> atelier.v1.WaitRequest
-	16, // 30: atelier.v1.ExecutionService.Resize:input_type -> atelier.v1.ResizeRequest
-	18, // 31: atelier.v1.ExecutionService.Rename:input_type -> atelier.v1.RenameRequest
-	20, // 32: atelier.v1.ExecutionService.Transcript:input_type -> atelier.v1.TranscriptRequest
-	3,  // 33: atelier.v1.ExecutionService.Start:output_type -> atelier.v1.StartResponse
-	5,  // 34: atelier.v1.ExecutionService.List:output_type -> atelier.v1.ListExecutionsResponse
-	5,  // 35: atelier.v1.ExecutionService.Watch:output_type -> atelier.v1.ListExecutionsResponse
-	7,  // 36: atelier.v1.ExecutionService.Attach:output_type -> atelier.v1.AttachResponse
-	9,  // 37: atelier.v1.ExecutionService.Control:output_type -> atelier.v1.ControlResponse
-	11, // 38: atelier.v1.ExecutionService.Send:output_type -> atelier.v1.SendResponse
-	13, // 39: atelier.v1.ExecutionService.Kill:output_type -> atelier.v1.KillResponse
-	15, // 40: atelier.v1.ExecutionService.Wait:output_type -> atelier.v1.WaitResponse
-	17, // 41: atelier.v1.ExecutionService.Resize:output_type -> atelier.v1.ResizeResponse
-	19, // 42: atelier.v1.ExecutionService.Rename:output_type -> atelier.v1.RenameResponse
-	21, // 43: atelier.v1.ExecutionService.Transcript:output_type -> atelier.v1.TranscriptResponse
-	33, // [33:44] is the sub-list for method output_type
-	22, // [22:33] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	1,  // 5: atelier.v1.ListExecutionsResponse.executions:type_name -> atelier.v1.Execution
+	25, // 6: atelier.v1.ListExecutionsResponse.read_frontier:type_name -> atelier.v1.Head
+	0,  // 7: atelier.v1.AttachResponse.driver:type_name -> atelier.v1.Operator
+	24, // 8: atelier.v1.AttachResponse.ack:type_name -> atelier.v1.Ack
+	0,  // 9: atelier.v1.ControlResponse.driver:type_name -> atelier.v1.Operator
+	24, // 10: atelier.v1.ControlResponse.ack:type_name -> atelier.v1.Ack
+	24, // 11: atelier.v1.SendResponse.ack:type_name -> atelier.v1.Ack
+	24, // 12: atelier.v1.KillResponse.ack:type_name -> atelier.v1.Ack
+	1,  // 13: atelier.v1.WaitResponse.execution:type_name -> atelier.v1.Execution
+	25, // 14: atelier.v1.WaitResponse.read_frontier:type_name -> atelier.v1.Head
+	24, // 15: atelier.v1.ResizeResponse.ack:type_name -> atelier.v1.Ack
+	24, // 16: atelier.v1.RenameResponse.ack:type_name -> atelier.v1.Ack
+	22, // 17: atelier.v1.TranscriptResponse.ranges:type_name -> atelier.v1.OutputRange
+	25, // 18: atelier.v1.TranscriptResponse.read_frontier:type_name -> atelier.v1.Head
+	23, // 19: atelier.v1.OutputRange.at:type_name -> google.protobuf.Timestamp
+	2,  // 20: atelier.v1.ExecutionService.Start:input_type -> atelier.v1.StartRequest
+	4,  // 21: atelier.v1.ExecutionService.List:input_type -> atelier.v1.ListExecutionsRequest
+	4,  // 22: atelier.v1.ExecutionService.Watch:input_type -> atelier.v1.ListExecutionsRequest
+	6,  // 23: atelier.v1.ExecutionService.Attach:input_type -> atelier.v1.AttachRequest
+	8,  // 24: atelier.v1.ExecutionService.Control:input_type -> atelier.v1.ControlRequest
+	10, // 25: atelier.v1.ExecutionService.Send:input_type -> atelier.v1.SendRequest
+	12, // 26: atelier.v1.ExecutionService.Kill:input_type -> atelier.v1.KillRequest
+	14, // 27: atelier.v1.ExecutionService.Wait:input_type -> atelier.v1.WaitRequest
+	16, // 28: atelier.v1.ExecutionService.Resize:input_type -> atelier.v1.ResizeRequest
+	18, // 29: atelier.v1.ExecutionService.Rename:input_type -> atelier.v1.RenameRequest
+	20, // 30: atelier.v1.ExecutionService.Transcript:input_type -> atelier.v1.TranscriptRequest
+	3,  // 31: atelier.v1.ExecutionService.Start:output_type -> atelier.v1.StartResponse
+	5,  // 32: atelier.v1.ExecutionService.List:output_type -> atelier.v1.ListExecutionsResponse
+	5,  // 33: atelier.v1.ExecutionService.Watch:output_type -> atelier.v1.ListExecutionsResponse
+	7,  // 34: atelier.v1.ExecutionService.Attach:output_type -> atelier.v1.AttachResponse
+	9,  // 35: atelier.v1.ExecutionService.Control:output_type -> atelier.v1.ControlResponse
+	11, // 36: atelier.v1.ExecutionService.Send:output_type -> atelier.v1.SendResponse
+	13, // 37: atelier.v1.ExecutionService.Kill:output_type -> atelier.v1.KillResponse
+	15, // 38: atelier.v1.ExecutionService.Wait:output_type -> atelier.v1.WaitResponse
+	17, // 39: atelier.v1.ExecutionService.Resize:output_type -> atelier.v1.ResizeResponse
+	19, // 40: atelier.v1.ExecutionService.Rename:output_type -> atelier.v1.RenameResponse
+	21, // 41: atelier.v1.ExecutionService.Transcript:output_type -> atelier.v1.TranscriptResponse
+	31, // [31:42] is the sub-list for method output_type
+	20, // [20:31] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_execution_proto_init() }
@@ -1974,7 +1971,6 @@ func file_atelier_v1_execution_proto_init() {
 		return
 	}
 	file_atelier_v1_authorization_proto_init()
-	file_atelier_v1_object_proto_init()
 	file_atelier_v1_words_proto_init()
 	file_atelier_v1_execution_proto_msgTypes[1].OneofWrappers = []any{}
 	file_atelier_v1_execution_proto_msgTypes[20].OneofWrappers = []any{}

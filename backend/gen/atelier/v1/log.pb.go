@@ -296,8 +296,9 @@ type ListEventsRequest struct {
 	Follow bool                   `protobuf:"varint,4,opt,name=follow,proto3" json:"follow,omitempty"`
 	// The newest n only; 0 for all.
 	Limit uint32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
-	// On a branch only, or as of a cut.
-	Where         *Where `protobuf:"bytes,6,opt,name=where,proto3" json:"where,omitempty"`
+	// As in ListObjectsRequest.
+	Branch        string `protobuf:"bytes,6,opt,name=branch,proto3" json:"branch,omitempty"`
+	At            string `protobuf:"bytes,7,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,11 +368,18 @@ func (x *ListEventsRequest) GetLimit() uint32 {
 	return 0
 }
 
-func (x *ListEventsRequest) GetWhere() *Where {
+func (x *ListEventsRequest) GetBranch() string {
 	if x != nil {
-		return x.Where
+		return x.Branch
 	}
-	return nil
+	return ""
+}
+
+func (x *ListEventsRequest) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
 }
 
 type ListEventsResponse struct {
@@ -430,8 +438,10 @@ func (x *ListEventsResponse) GetReadFrontier() []*Head {
 type ShowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An id, an unambiguous prefix of one, or a name.
-	Ref           string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	Where         *Where `protobuf:"bytes,2,opt,name=where,proto3" json:"where,omitempty"`
+	Ref string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// As in ListObjectsRequest.
+	Branch        string `protobuf:"bytes,2,opt,name=branch,proto3" json:"branch,omitempty"`
+	At            string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,11 +483,18 @@ func (x *ShowRequest) GetRef() string {
 	return ""
 }
 
-func (x *ShowRequest) GetWhere() *Where {
+func (x *ShowRequest) GetBranch() string {
 	if x != nil {
-		return x.Where
+		return x.Branch
 	}
-	return nil
+	return ""
+}
+
+func (x *ShowRequest) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
 }
 
 type ShowResponse struct {
@@ -768,7 +785,7 @@ var File_atelier_v1_log_proto protoreflect.FileDescriptor
 const file_atelier_v1_log_proto_rawDesc = "" +
 	"\n" +
 	"\x14atelier/v1/log.proto\x12\n" +
-	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x17atelier/v1/object.proto\x1a\x16atelier/v1/words.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x06\n" +
+	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x16atelier/v1/words.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x06\n" +
 	"\x05Event\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12%\n" +
 	"\x0eschema_version\x18\x02 \x01(\rR\rschemaVersion\x12\x1c\n" +
@@ -801,20 +818,22 @@ const file_atelier_v1_log_proto_rawDesc = "" +
 	"\asummary\x18\x19 \x01(\tR\asummary\x12\x18\n" +
 	"\asubject\x18\x1a \x01(\tR\asubject\x12\x18\n" +
 	"\averdict\x18\x1b \x01(\tR\averdict\x12\x16\n" +
-	"\x06labels\x18\x1c \x01(\tR\x06labels\"\xac\x01\n" +
+	"\x06labels\x18\x1c \x01(\tR\x06labels\"\xab\x01\n" +
 	"\x11ListEventsRequest\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x14\n" +
 	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n" +
 	"\x06follow\x18\x04 \x01(\bR\x06follow\x12\x14\n" +
-	"\x05limit\x18\x05 \x01(\rR\x05limit\x12'\n" +
-	"\x05where\x18\x06 \x01(\v2\x11.atelier.v1.WhereR\x05where\"v\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06branch\x18\x06 \x01(\tR\x06branch\x12\x0e\n" +
+	"\x02at\x18\a \x01(\tR\x02at\"v\n" +
 	"\x12ListEventsResponse\x12)\n" +
 	"\x06events\x18\x01 \x03(\v2\x11.atelier.v1.EventR\x06events\x125\n" +
-	"\rread_frontier\x18\x02 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"H\n" +
+	"\rread_frontier\x18\x02 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"G\n" +
 	"\vShowRequest\x12\x10\n" +
-	"\x03ref\x18\x01 \x01(\tR\x03ref\x12'\n" +
-	"\x05where\x18\x02 \x01(\v2\x11.atelier.v1.WhereR\x05where\"\xac\x01\n" +
+	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x16\n" +
+	"\x06branch\x18\x02 \x01(\tR\x06branch\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\tR\x02at\"\xac\x01\n" +
 	"\fShowResponse\x12)\n" +
 	"\x05event\x18\x01 \x01(\v2\x11.atelier.v1.EventH\x00R\x05event\x121\n" +
 	"\x06object\x18\x02 \x01(\v2\x17.google.protobuf.StructH\x00R\x06object\x125\n" +
@@ -865,33 +884,30 @@ var file_atelier_v1_log_proto_goTypes = []any{
 	(*VerifyResponse)(nil),        // 7: atelier.v1.VerifyResponse
 	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 	(*structpb.Struct)(nil),       // 9: google.protobuf.Struct
-	(*Where)(nil),                 // 10: atelier.v1.Where
-	(*Head)(nil),                  // 11: atelier.v1.Head
+	(*Head)(nil),                  // 10: atelier.v1.Head
 }
 var file_atelier_v1_log_proto_depIdxs = []int32{
 	8,  // 0: atelier.v1.Event.wall_time:type_name -> google.protobuf.Timestamp
 	9,  // 1: atelier.v1.Event.facts:type_name -> google.protobuf.Struct
 	9,  // 2: atelier.v1.Event.body:type_name -> google.protobuf.Struct
-	10, // 3: atelier.v1.ListEventsRequest.where:type_name -> atelier.v1.Where
-	0,  // 4: atelier.v1.ListEventsResponse.events:type_name -> atelier.v1.Event
-	11, // 5: atelier.v1.ListEventsResponse.read_frontier:type_name -> atelier.v1.Head
-	10, // 6: atelier.v1.ShowRequest.where:type_name -> atelier.v1.Where
-	0,  // 7: atelier.v1.ShowResponse.event:type_name -> atelier.v1.Event
-	9,  // 8: atelier.v1.ShowResponse.object:type_name -> google.protobuf.Struct
-	11, // 9: atelier.v1.ShowResponse.read_frontier:type_name -> atelier.v1.Head
-	6,  // 10: atelier.v1.VerifyResponse.problems:type_name -> atelier.v1.Problem
-	11, // 11: atelier.v1.VerifyResponse.read_frontier:type_name -> atelier.v1.Head
-	1,  // 12: atelier.v1.LogService.List:input_type -> atelier.v1.ListEventsRequest
-	3,  // 13: atelier.v1.LogService.Show:input_type -> atelier.v1.ShowRequest
-	5,  // 14: atelier.v1.LogService.Verify:input_type -> atelier.v1.VerifyRequest
-	2,  // 15: atelier.v1.LogService.List:output_type -> atelier.v1.ListEventsResponse
-	4,  // 16: atelier.v1.LogService.Show:output_type -> atelier.v1.ShowResponse
-	7,  // 17: atelier.v1.LogService.Verify:output_type -> atelier.v1.VerifyResponse
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	0,  // 3: atelier.v1.ListEventsResponse.events:type_name -> atelier.v1.Event
+	10, // 4: atelier.v1.ListEventsResponse.read_frontier:type_name -> atelier.v1.Head
+	0,  // 5: atelier.v1.ShowResponse.event:type_name -> atelier.v1.Event
+	9,  // 6: atelier.v1.ShowResponse.object:type_name -> google.protobuf.Struct
+	10, // 7: atelier.v1.ShowResponse.read_frontier:type_name -> atelier.v1.Head
+	6,  // 8: atelier.v1.VerifyResponse.problems:type_name -> atelier.v1.Problem
+	10, // 9: atelier.v1.VerifyResponse.read_frontier:type_name -> atelier.v1.Head
+	1,  // 10: atelier.v1.LogService.List:input_type -> atelier.v1.ListEventsRequest
+	3,  // 11: atelier.v1.LogService.Show:input_type -> atelier.v1.ShowRequest
+	5,  // 12: atelier.v1.LogService.Verify:input_type -> atelier.v1.VerifyRequest
+	2,  // 13: atelier.v1.LogService.List:output_type -> atelier.v1.ListEventsResponse
+	4,  // 14: atelier.v1.LogService.Show:output_type -> atelier.v1.ShowResponse
+	7,  // 15: atelier.v1.LogService.Verify:output_type -> atelier.v1.VerifyResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_log_proto_init() }
@@ -900,7 +916,6 @@ func file_atelier_v1_log_proto_init() {
 		return
 	}
 	file_atelier_v1_authorization_proto_init()
-	file_atelier_v1_object_proto_init()
 	file_atelier_v1_words_proto_init()
 	file_atelier_v1_log_proto_msgTypes[4].OneofWrappers = []any{
 		(*ShowResponse_Event)(nil),

@@ -22,63 +22,6 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Where is the branch and the cut that a read is made at.
-type Where struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// A branch by name or id; empty for main.
-	Branch string `protobuf:"bytes,1,opt,name=branch,proto3" json:"branch,omitempty"`
-	// A cut: a checkpoint by name or id, an event by id (its causal past), several
-	// events with commas between, or "arrival:N" (the first N events that came
-	// here). Empty for all that is here.
-	At            string `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Where) Reset() {
-	*x = Where{}
-	mi := &file_atelier_v1_object_proto_msgTypes[0]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Where) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Where) ProtoMessage() {}
-
-func (x *Where) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[0]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Where.ProtoReflect.Descriptor instead.
-func (*Where) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{0}
-}
-
-func (x *Where) GetBranch() string {
-	if x != nil {
-		return x.Branch
-	}
-	return ""
-}
-
-func (x *Where) GetAt() string {
-	if x != nil {
-		return x.At
-	}
-	return ""
-}
-
 type ChangeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The type of the event, for example "work_item.claimed".
@@ -106,7 +49,7 @@ type ChangeRequest struct {
 
 func (x *ChangeRequest) Reset() {
 	*x = ChangeRequest{}
-	mi := &file_atelier_v1_object_proto_msgTypes[1]
+	mi := &file_atelier_v1_object_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -118,7 +61,7 @@ func (x *ChangeRequest) String() string {
 func (*ChangeRequest) ProtoMessage() {}
 
 func (x *ChangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[1]
+	mi := &file_atelier_v1_object_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -131,7 +74,7 @@ func (x *ChangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRequest.ProtoReflect.Descriptor instead.
 func (*ChangeRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{1}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *ChangeRequest) GetType() string {
@@ -209,7 +152,7 @@ type ChangeResponse struct {
 
 func (x *ChangeResponse) Reset() {
 	*x = ChangeResponse{}
-	mi := &file_atelier_v1_object_proto_msgTypes[2]
+	mi := &file_atelier_v1_object_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -221,7 +164,7 @@ func (x *ChangeResponse) String() string {
 func (*ChangeResponse) ProtoMessage() {}
 
 func (x *ChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[2]
+	mi := &file_atelier_v1_object_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -234,7 +177,7 @@ func (x *ChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeResponse.ProtoReflect.Descriptor instead.
 func (*ChangeResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{2}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *ChangeResponse) GetObjectId() string {
@@ -261,17 +204,22 @@ func (x *ChangeResponse) GetAck() *Ack {
 type ListObjectsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "work_item", "branch", "checkpoint", "artifact", "session", "actor", …
-	Kind  string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Where *Where `protobuf:"bytes,2,opt,name=where,proto3" json:"where,omitempty"`
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// A branch by name or id; empty for main.
+	Branch string `protobuf:"bytes,2,opt,name=branch,proto3" json:"branch,omitempty"`
+	// A cut: a checkpoint by name or id, an event by id (its causal past), several
+	// events with commas between, or "arrival:N" (the first N events that came
+	// here). Empty for all that is here.
+	At string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// With a state only those in it.
-	State         string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	State         string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListObjectsRequest) Reset() {
 	*x = ListObjectsRequest{}
-	mi := &file_atelier_v1_object_proto_msgTypes[3]
+	mi := &file_atelier_v1_object_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -283,7 +231,7 @@ func (x *ListObjectsRequest) String() string {
 func (*ListObjectsRequest) ProtoMessage() {}
 
 func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[3]
+	mi := &file_atelier_v1_object_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -296,7 +244,7 @@ func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsRequest.ProtoReflect.Descriptor instead.
 func (*ListObjectsRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{3}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListObjectsRequest) GetKind() string {
@@ -306,11 +254,18 @@ func (x *ListObjectsRequest) GetKind() string {
 	return ""
 }
 
-func (x *ListObjectsRequest) GetWhere() *Where {
+func (x *ListObjectsRequest) GetBranch() string {
 	if x != nil {
-		return x.Where
+		return x.Branch
 	}
-	return nil
+	return ""
+}
+
+func (x *ListObjectsRequest) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
 }
 
 func (x *ListObjectsRequest) GetState() string {
@@ -332,7 +287,7 @@ type ListObjectsResponse struct {
 
 func (x *ListObjectsResponse) Reset() {
 	*x = ListObjectsResponse{}
-	mi := &file_atelier_v1_object_proto_msgTypes[4]
+	mi := &file_atelier_v1_object_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +299,7 @@ func (x *ListObjectsResponse) String() string {
 func (*ListObjectsResponse) ProtoMessage() {}
 
 func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[4]
+	mi := &file_atelier_v1_object_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +312,7 @@ func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsResponse.ProtoReflect.Descriptor instead.
 func (*ListObjectsResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{4}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListObjectsResponse) GetObjects() []*structpb.Struct {
@@ -394,7 +349,7 @@ type RelateRequest struct {
 
 func (x *RelateRequest) Reset() {
 	*x = RelateRequest{}
-	mi := &file_atelier_v1_object_proto_msgTypes[5]
+	mi := &file_atelier_v1_object_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +361,7 @@ func (x *RelateRequest) String() string {
 func (*RelateRequest) ProtoMessage() {}
 
 func (x *RelateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[5]
+	mi := &file_atelier_v1_object_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +374,7 @@ func (x *RelateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RelateRequest.ProtoReflect.Descriptor instead.
 func (*RelateRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{5}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RelateRequest) GetA() string {
@@ -460,7 +415,7 @@ type RelateResponse struct {
 
 func (x *RelateResponse) Reset() {
 	*x = RelateResponse{}
-	mi := &file_atelier_v1_object_proto_msgTypes[6]
+	mi := &file_atelier_v1_object_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +427,7 @@ func (x *RelateResponse) String() string {
 func (*RelateResponse) ProtoMessage() {}
 
 func (x *RelateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[6]
+	mi := &file_atelier_v1_object_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -485,7 +440,7 @@ func (x *RelateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RelateResponse.ProtoReflect.Descriptor instead.
 func (*RelateResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{6}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RelateResponse) GetRelation() string {
@@ -548,7 +503,7 @@ type Cause struct {
 
 func (x *Cause) Reset() {
 	*x = Cause{}
-	mi := &file_atelier_v1_object_proto_msgTypes[7]
+	mi := &file_atelier_v1_object_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -560,7 +515,7 @@ func (x *Cause) String() string {
 func (*Cause) ProtoMessage() {}
 
 func (x *Cause) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[7]
+	mi := &file_atelier_v1_object_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -573,7 +528,7 @@ func (x *Cause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cause.ProtoReflect.Descriptor instead.
 func (*Cause) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{7}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Cause) GetEventId() string {
@@ -635,17 +590,19 @@ func (x *Cause) GetFollows() []string {
 type WhyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// OBJECT, OBJECT.FIELD or EVENT.
-	Ref   string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	Where *Where `protobuf:"bytes,2,opt,name=where,proto3" json:"where,omitempty"`
-	// How many steps back; 0 for all that is about the object.
-	Depth         uint32 `protobuf:"varint,3,opt,name=depth,proto3" json:"depth,omitempty"`
+	Ref string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// As in ListObjectsRequest.
+	Branch string `protobuf:"bytes,2,opt,name=branch,proto3" json:"branch,omitempty"`
+	At     string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// The most causes; 0 for as many as an answer holds.
+	Limit         uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WhyRequest) Reset() {
 	*x = WhyRequest{}
-	mi := &file_atelier_v1_object_proto_msgTypes[8]
+	mi := &file_atelier_v1_object_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +614,7 @@ func (x *WhyRequest) String() string {
 func (*WhyRequest) ProtoMessage() {}
 
 func (x *WhyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[8]
+	mi := &file_atelier_v1_object_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +627,7 @@ func (x *WhyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyRequest.ProtoReflect.Descriptor instead.
 func (*WhyRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{8}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WhyRequest) GetRef() string {
@@ -680,16 +637,23 @@ func (x *WhyRequest) GetRef() string {
 	return ""
 }
 
-func (x *WhyRequest) GetWhere() *Where {
+func (x *WhyRequest) GetBranch() string {
 	if x != nil {
-		return x.Where
+		return x.Branch
 	}
-	return nil
+	return ""
 }
 
-func (x *WhyRequest) GetDepth() uint32 {
+func (x *WhyRequest) GetAt() string {
 	if x != nil {
-		return x.Depth
+		return x.At
+	}
+	return ""
+}
+
+func (x *WhyRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
 	}
 	return 0
 }
@@ -709,7 +673,7 @@ type WhyResponse struct {
 
 func (x *WhyResponse) Reset() {
 	*x = WhyResponse{}
-	mi := &file_atelier_v1_object_proto_msgTypes[9]
+	mi := &file_atelier_v1_object_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +685,7 @@ func (x *WhyResponse) String() string {
 func (*WhyResponse) ProtoMessage() {}
 
 func (x *WhyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[9]
+	mi := &file_atelier_v1_object_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +698,7 @@ func (x *WhyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyResponse.ProtoReflect.Descriptor instead.
 func (*WhyResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{9}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WhyResponse) GetObjectId() string {
@@ -777,15 +741,17 @@ type WhyNotRequest struct {
 	Object string                 `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
 	// The type of event that is asked for, for example "work_item.completed";
 	// empty for all that it does not take now.
-	Type          string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	Where         *Where `protobuf:"bytes,3,opt,name=where,proto3" json:"where,omitempty"`
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// As in ListObjectsRequest.
+	Branch        string `protobuf:"bytes,3,opt,name=branch,proto3" json:"branch,omitempty"`
+	At            string `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WhyNotRequest) Reset() {
 	*x = WhyNotRequest{}
-	mi := &file_atelier_v1_object_proto_msgTypes[10]
+	mi := &file_atelier_v1_object_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +763,7 @@ func (x *WhyNotRequest) String() string {
 func (*WhyNotRequest) ProtoMessage() {}
 
 func (x *WhyNotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[10]
+	mi := &file_atelier_v1_object_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +776,7 @@ func (x *WhyNotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyNotRequest.ProtoReflect.Descriptor instead.
 func (*WhyNotRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{10}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WhyNotRequest) GetObject() string {
@@ -827,11 +793,18 @@ func (x *WhyNotRequest) GetType() string {
 	return ""
 }
 
-func (x *WhyNotRequest) GetWhere() *Where {
+func (x *WhyNotRequest) GetBranch() string {
 	if x != nil {
-		return x.Where
+		return x.Branch
 	}
-	return nil
+	return ""
+}
+
+func (x *WhyNotRequest) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
 }
 
 // Obstacle is one thing that stands against a transition.
@@ -849,7 +822,7 @@ type Obstacle struct {
 
 func (x *Obstacle) Reset() {
 	*x = Obstacle{}
-	mi := &file_atelier_v1_object_proto_msgTypes[11]
+	mi := &file_atelier_v1_object_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +834,7 @@ func (x *Obstacle) String() string {
 func (*Obstacle) ProtoMessage() {}
 
 func (x *Obstacle) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[11]
+	mi := &file_atelier_v1_object_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +847,7 @@ func (x *Obstacle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Obstacle.ProtoReflect.Descriptor instead.
 func (*Obstacle) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{11}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Obstacle) GetType() string {
@@ -926,7 +899,7 @@ type WhyNotResponse struct {
 
 func (x *WhyNotResponse) Reset() {
 	*x = WhyNotResponse{}
-	mi := &file_atelier_v1_object_proto_msgTypes[12]
+	mi := &file_atelier_v1_object_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +911,7 @@ func (x *WhyNotResponse) String() string {
 func (*WhyNotResponse) ProtoMessage() {}
 
 func (x *WhyNotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[12]
+	mi := &file_atelier_v1_object_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +924,7 @@ func (x *WhyNotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyNotResponse.ProtoReflect.Descriptor instead.
 func (*WhyNotResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{12}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WhyNotResponse) GetObjectId() string {
@@ -994,10 +967,7 @@ var File_atelier_v1_object_proto protoreflect.FileDescriptor
 const file_atelier_v1_object_proto_rawDesc = "" +
 	"\n" +
 	"\x17atelier/v1/object.proto\x12\n" +
-	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x16atelier/v1/words.proto\x1a\x1cgoogle/protobuf/struct.proto\"/\n" +
-	"\x05Where\x12\x16\n" +
-	"\x06branch\x18\x01 \x01(\tR\x06branch\x12\x0e\n" +
-	"\x02at\x18\x02 \x01(\tR\x02at\"\xbc\x04\n" +
+	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x16atelier/v1/words.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xbc\x04\n" +
 	"\rChangeRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x16\n" +
 	"\x06object\x18\x02 \x01(\tR\x06object\x124\n" +
@@ -1020,11 +990,12 @@ const file_atelier_v1_object_proto_rawDesc = "" +
 	"\x0eChangeResponse\x12\x1b\n" +
 	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12/\n" +
 	"\x06object\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x06object\x12!\n" +
-	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"g\n" +
+	"\x03ack\x18\x03 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"f\n" +
 	"\x12ListObjectsRequest\x12\x12\n" +
-	"\x04kind\x18\x01 \x01(\tR\x04kind\x12'\n" +
-	"\x05where\x18\x02 \x01(\v2\x11.atelier.v1.WhereR\x05where\x12\x14\n" +
-	"\x05state\x18\x03 \x01(\tR\x05state\"\x99\x01\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06branch\x18\x02 \x01(\tR\x06branch\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\tR\x02at\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\"\x99\x01\n" +
 	"\x13ListObjectsResponse\x121\n" +
 	"\aobjects\x18\x01 \x03(\v2\x17.google.protobuf.StructR\aobjects\x12\x18\n" +
 	"\apartial\x18\x02 \x01(\bR\apartial\x125\n" +
@@ -1051,22 +1022,24 @@ const file_atelier_v1_object_proto_rawDesc = "" +
 	"\twall_time\x18\x05 \x01(\tR\bwallTime\x12\x18\n" +
 	"\asummary\x18\x06 \x01(\tR\asummary\x12\x18\n" +
 	"\averdict\x18\a \x01(\tR\averdict\x12\x18\n" +
-	"\afollows\x18\b \x03(\tR\afollows\"]\n" +
+	"\afollows\x18\b \x03(\tR\afollows\"\\\n" +
 	"\n" +
 	"WhyRequest\x12\x10\n" +
-	"\x03ref\x18\x01 \x01(\tR\x03ref\x12'\n" +
-	"\x05where\x18\x02 \x01(\v2\x11.atelier.v1.WhereR\x05where\x12\x14\n" +
-	"\x05depth\x18\x03 \x01(\rR\x05depth\"\xb6\x01\n" +
+	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x16\n" +
+	"\x06branch\x18\x02 \x01(\tR\x06branch\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\tR\x02at\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"\xb6\x01\n" +
 	"\vWhyResponse\x12\x1b\n" +
 	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12)\n" +
 	"\x06causes\x18\x03 \x03(\v2\x11.atelier.v1.CauseR\x06causes\x12\x12\n" +
 	"\x04more\x18\x04 \x01(\bR\x04more\x125\n" +
-	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"d\n" +
+	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"c\n" +
 	"\rWhyNotRequest\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\x12'\n" +
-	"\x05where\x18\x03 \x01(\v2\x11.atelier.v1.WhereR\x05where\"\x81\x01\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +
+	"\x06branch\x18\x03 \x01(\tR\x06branch\x12\x0e\n" +
+	"\x02at\x18\x04 \x01(\tR\x02at\"\x81\x01\n" +
 	"\bObstacle\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
@@ -1099,67 +1072,63 @@ func file_atelier_v1_object_proto_rawDescGZIP() []byte {
 	return file_atelier_v1_object_proto_rawDescData
 }
 
-var file_atelier_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_atelier_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_atelier_v1_object_proto_goTypes = []any{
-	(*Where)(nil),               // 0: atelier.v1.Where
-	(*ChangeRequest)(nil),       // 1: atelier.v1.ChangeRequest
-	(*ChangeResponse)(nil),      // 2: atelier.v1.ChangeResponse
-	(*ListObjectsRequest)(nil),  // 3: atelier.v1.ListObjectsRequest
-	(*ListObjectsResponse)(nil), // 4: atelier.v1.ListObjectsResponse
-	(*RelateRequest)(nil),       // 5: atelier.v1.RelateRequest
-	(*RelateResponse)(nil),      // 6: atelier.v1.RelateResponse
-	(*Cause)(nil),               // 7: atelier.v1.Cause
-	(*WhyRequest)(nil),          // 8: atelier.v1.WhyRequest
-	(*WhyResponse)(nil),         // 9: atelier.v1.WhyResponse
-	(*WhyNotRequest)(nil),       // 10: atelier.v1.WhyNotRequest
-	(*Obstacle)(nil),            // 11: atelier.v1.Obstacle
-	(*WhyNotResponse)(nil),      // 12: atelier.v1.WhyNotResponse
-	nil,                         // 13: atelier.v1.ChangeRequest.SetEntry
-	nil,                         // 14: atelier.v1.ChangeRequest.AddEntry
-	nil,                         // 15: atelier.v1.ChangeRequest.RemoveEntry
-	(*structpb.Struct)(nil),     // 16: google.protobuf.Struct
-	(*Ack)(nil),                 // 17: atelier.v1.Ack
-	(*Head)(nil),                // 18: atelier.v1.Head
-	(*structpb.Value)(nil),      // 19: google.protobuf.Value
-	(*structpb.ListValue)(nil),  // 20: google.protobuf.ListValue
+	(*ChangeRequest)(nil),       // 0: atelier.v1.ChangeRequest
+	(*ChangeResponse)(nil),      // 1: atelier.v1.ChangeResponse
+	(*ListObjectsRequest)(nil),  // 2: atelier.v1.ListObjectsRequest
+	(*ListObjectsResponse)(nil), // 3: atelier.v1.ListObjectsResponse
+	(*RelateRequest)(nil),       // 4: atelier.v1.RelateRequest
+	(*RelateResponse)(nil),      // 5: atelier.v1.RelateResponse
+	(*Cause)(nil),               // 6: atelier.v1.Cause
+	(*WhyRequest)(nil),          // 7: atelier.v1.WhyRequest
+	(*WhyResponse)(nil),         // 8: atelier.v1.WhyResponse
+	(*WhyNotRequest)(nil),       // 9: atelier.v1.WhyNotRequest
+	(*Obstacle)(nil),            // 10: atelier.v1.Obstacle
+	(*WhyNotResponse)(nil),      // 11: atelier.v1.WhyNotResponse
+	nil,                         // 12: atelier.v1.ChangeRequest.SetEntry
+	nil,                         // 13: atelier.v1.ChangeRequest.AddEntry
+	nil,                         // 14: atelier.v1.ChangeRequest.RemoveEntry
+	(*structpb.Struct)(nil),     // 15: google.protobuf.Struct
+	(*Ack)(nil),                 // 16: atelier.v1.Ack
+	(*Head)(nil),                // 17: atelier.v1.Head
+	(*structpb.Value)(nil),      // 18: google.protobuf.Value
+	(*structpb.ListValue)(nil),  // 19: google.protobuf.ListValue
 }
 var file_atelier_v1_object_proto_depIdxs = []int32{
-	13, // 0: atelier.v1.ChangeRequest.set:type_name -> atelier.v1.ChangeRequest.SetEntry
-	14, // 1: atelier.v1.ChangeRequest.add:type_name -> atelier.v1.ChangeRequest.AddEntry
-	15, // 2: atelier.v1.ChangeRequest.remove:type_name -> atelier.v1.ChangeRequest.RemoveEntry
-	16, // 3: atelier.v1.ChangeResponse.object:type_name -> google.protobuf.Struct
-	17, // 4: atelier.v1.ChangeResponse.ack:type_name -> atelier.v1.Ack
-	0,  // 5: atelier.v1.ListObjectsRequest.where:type_name -> atelier.v1.Where
-	16, // 6: atelier.v1.ListObjectsResponse.objects:type_name -> google.protobuf.Struct
-	18, // 7: atelier.v1.ListObjectsResponse.read_frontier:type_name -> atelier.v1.Head
-	7,  // 8: atelier.v1.RelateResponse.concurrent:type_name -> atelier.v1.Cause
-	18, // 9: atelier.v1.RelateResponse.read_frontier:type_name -> atelier.v1.Head
-	0,  // 10: atelier.v1.WhyRequest.where:type_name -> atelier.v1.Where
-	7,  // 11: atelier.v1.WhyResponse.causes:type_name -> atelier.v1.Cause
-	18, // 12: atelier.v1.WhyResponse.read_frontier:type_name -> atelier.v1.Head
-	0,  // 13: atelier.v1.WhyNotRequest.where:type_name -> atelier.v1.Where
-	11, // 14: atelier.v1.WhyNotResponse.obstacles:type_name -> atelier.v1.Obstacle
-	18, // 15: atelier.v1.WhyNotResponse.read_frontier:type_name -> atelier.v1.Head
-	19, // 16: atelier.v1.ChangeRequest.SetEntry.value:type_name -> google.protobuf.Value
-	20, // 17: atelier.v1.ChangeRequest.AddEntry.value:type_name -> google.protobuf.ListValue
-	20, // 18: atelier.v1.ChangeRequest.RemoveEntry.value:type_name -> google.protobuf.ListValue
-	1,  // 19: atelier.v1.ObjectService.Change:input_type -> atelier.v1.ChangeRequest
-	3,  // 20: atelier.v1.ObjectService.List:input_type -> atelier.v1.ListObjectsRequest
-	3,  // 21: atelier.v1.ObjectService.Watch:input_type -> atelier.v1.ListObjectsRequest
-	5,  // 22: atelier.v1.ObjectService.Relate:input_type -> atelier.v1.RelateRequest
-	8,  // 23: atelier.v1.ObjectService.Why:input_type -> atelier.v1.WhyRequest
-	10, // 24: atelier.v1.ObjectService.WhyNot:input_type -> atelier.v1.WhyNotRequest
-	2,  // 25: atelier.v1.ObjectService.Change:output_type -> atelier.v1.ChangeResponse
-	4,  // 26: atelier.v1.ObjectService.List:output_type -> atelier.v1.ListObjectsResponse
-	4,  // 27: atelier.v1.ObjectService.Watch:output_type -> atelier.v1.ListObjectsResponse
-	6,  // 28: atelier.v1.ObjectService.Relate:output_type -> atelier.v1.RelateResponse
-	9,  // 29: atelier.v1.ObjectService.Why:output_type -> atelier.v1.WhyResponse
-	12, // 30: atelier.v1.ObjectService.WhyNot:output_type -> atelier.v1.WhyNotResponse
-	25, // [25:31] is the sub-list for method output_type
-	19, // [19:25] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	12, // 0: atelier.v1.ChangeRequest.set:type_name -> atelier.v1.ChangeRequest.SetEntry
+	13, // 1: atelier.v1.ChangeRequest.add:type_name -> atelier.v1.ChangeRequest.AddEntry
+	14, // 2: atelier.v1.ChangeRequest.remove:type_name -> atelier.v1.ChangeRequest.RemoveEntry
+	15, // 3: atelier.v1.ChangeResponse.object:type_name -> google.protobuf.Struct
+	16, // 4: atelier.v1.ChangeResponse.ack:type_name -> atelier.v1.Ack
+	15, // 5: atelier.v1.ListObjectsResponse.objects:type_name -> google.protobuf.Struct
+	17, // 6: atelier.v1.ListObjectsResponse.read_frontier:type_name -> atelier.v1.Head
+	6,  // 7: atelier.v1.RelateResponse.concurrent:type_name -> atelier.v1.Cause
+	17, // 8: atelier.v1.RelateResponse.read_frontier:type_name -> atelier.v1.Head
+	6,  // 9: atelier.v1.WhyResponse.causes:type_name -> atelier.v1.Cause
+	17, // 10: atelier.v1.WhyResponse.read_frontier:type_name -> atelier.v1.Head
+	10, // 11: atelier.v1.WhyNotResponse.obstacles:type_name -> atelier.v1.Obstacle
+	17, // 12: atelier.v1.WhyNotResponse.read_frontier:type_name -> atelier.v1.Head
+	18, // 13: atelier.v1.ChangeRequest.SetEntry.value:type_name -> google.protobuf.Value
+	19, // 14: atelier.v1.ChangeRequest.AddEntry.value:type_name -> google.protobuf.ListValue
+	19, // 15: atelier.v1.ChangeRequest.RemoveEntry.value:type_name -> google.protobuf.ListValue
+	0,  // 16: atelier.v1.ObjectService.Change:input_type -> atelier.v1.ChangeRequest
+	2,  // 17: atelier.v1.ObjectService.List:input_type -> atelier.v1.ListObjectsRequest
+	2,  // 18: atelier.v1.ObjectService.Watch:input_type -> atelier.v1.ListObjectsRequest
+	4,  // 19: atelier.v1.ObjectService.Relate:input_type -> atelier.v1.RelateRequest
+	7,  // 20: atelier.v1.ObjectService.Why:input_type -> atelier.v1.WhyRequest
+	9,  // 21: atelier.v1.ObjectService.WhyNot:input_type -> atelier.v1.WhyNotRequest
+	1,  // 22: atelier.v1.ObjectService.Change:output_type -> atelier.v1.ChangeResponse
+	3,  // 23: atelier.v1.ObjectService.List:output_type -> atelier.v1.ListObjectsResponse
+	3,  // 24: atelier.v1.ObjectService.Watch:output_type -> atelier.v1.ListObjectsResponse
+	5,  // 25: atelier.v1.ObjectService.Relate:output_type -> atelier.v1.RelateResponse
+	8,  // 26: atelier.v1.ObjectService.Why:output_type -> atelier.v1.WhyResponse
+	11, // 27: atelier.v1.ObjectService.WhyNot:output_type -> atelier.v1.WhyNotResponse
+	22, // [22:28] is the sub-list for method output_type
+	16, // [16:22] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_object_proto_init() }
@@ -1175,7 +1144,7 @@ func file_atelier_v1_object_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atelier_v1_object_proto_rawDesc), len(file_atelier_v1_object_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -46,27 +46,6 @@ const (
 	CheckpointServiceOpenProcedure = "/atelier.v1.CheckpointService/Open"
 	// CheckpointServiceDiffProcedure is the fully-qualified name of the CheckpointService's Diff RPC.
 	CheckpointServiceDiffProcedure = "/atelier.v1.CheckpointService/Diff"
-	// CheckpointServiceExportProcedure is the fully-qualified name of the CheckpointService's Export
-	// RPC.
-	CheckpointServiceExportProcedure = "/atelier.v1.CheckpointService/Export"
-	// CheckpointServiceImportProcedure is the fully-qualified name of the CheckpointService's Import
-	// RPC.
-	CheckpointServiceImportProcedure = "/atelier.v1.CheckpointService/Import"
-	// CheckpointServiceCreateBranchProcedure is the fully-qualified name of the CheckpointService's
-	// CreateBranch RPC.
-	CheckpointServiceCreateBranchProcedure = "/atelier.v1.CheckpointService/CreateBranch"
-	// CheckpointServiceFreezeProcedure is the fully-qualified name of the CheckpointService's Freeze
-	// RPC.
-	CheckpointServiceFreezeProcedure = "/atelier.v1.CheckpointService/Freeze"
-	// CheckpointServiceAbandonProcedure is the fully-qualified name of the CheckpointService's Abandon
-	// RPC.
-	CheckpointServiceAbandonProcedure = "/atelier.v1.CheckpointService/Abandon"
-	// CheckpointServicePromoteProcedure is the fully-qualified name of the CheckpointService's Promote
-	// RPC.
-	CheckpointServicePromoteProcedure = "/atelier.v1.CheckpointService/Promote"
-	// CheckpointServiceImportGitProcedure is the fully-qualified name of the CheckpointService's
-	// ImportGit RPC.
-	CheckpointServiceImportGitProcedure = "/atelier.v1.CheckpointService/ImportGit"
 )
 
 // CheckpointServiceClient is a client for the atelier.v1.CheckpointService service.
@@ -81,20 +60,6 @@ type CheckpointServiceClient interface {
 	Open(context.Context, *connect.Request[v1.OpenCheckpointRequest]) (*connect.Response[v1.OpenCheckpointResponse], error)
 	// Diff says how two cuts differ: which events, objects and fields.
 	Diff(context.Context, *connect.Request[v1.DiffRequest]) (*connect.Response[v1.DiffResponse], error)
-	// Export streams a bundle of a finalized checkpoint, which verifies by itself.
-	Export(context.Context, *connect.Request[v1.ExportRequest]) (*connect.ServerStreamForClient[v1.ExportResponse], error)
-	// Import takes a bundle in. What is here already is passed over.
-	Import(context.Context) *connect.ClientStreamForClient[v1.ImportRequest, v1.ImportResponse]
-	// CreateBranch forks a branch from a checkpoint, or from what is here now.
-	CreateBranch(context.Context, *connect.Request[v1.CreateBranchRequest]) (*connect.Response[v1.CreateBranchResponse], error)
-	// Freeze has control close a branch to more work.
-	Freeze(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error)
-	// Abandon has control give a branch up.
-	Abandon(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error)
-	// Promote has control bring a branch's checkpoint into another branch.
-	Promote(context.Context, *connect.Request[v1.PromoteRequest]) (*connect.Response[v1.DecideResponse], error)
-	// ImportGit makes events of a repository's commits.
-	ImportGit(context.Context, *connect.Request[v1.ImportGitRequest]) (*connect.ServerStreamForClient[v1.ImportGitResponse], error)
 }
 
 // NewCheckpointServiceClient constructs a client for the atelier.v1.CheckpointService service. By
@@ -138,65 +103,16 @@ func NewCheckpointServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			connect.WithSchema(checkpointServiceMethods.ByName("Diff")),
 			connect.WithClientOptions(opts...),
 		),
-		export: connect.NewClient[v1.ExportRequest, v1.ExportResponse](
-			httpClient,
-			baseURL+CheckpointServiceExportProcedure,
-			connect.WithSchema(checkpointServiceMethods.ByName("Export")),
-			connect.WithClientOptions(opts...),
-		),
-		_import: connect.NewClient[v1.ImportRequest, v1.ImportResponse](
-			httpClient,
-			baseURL+CheckpointServiceImportProcedure,
-			connect.WithSchema(checkpointServiceMethods.ByName("Import")),
-			connect.WithClientOptions(opts...),
-		),
-		createBranch: connect.NewClient[v1.CreateBranchRequest, v1.CreateBranchResponse](
-			httpClient,
-			baseURL+CheckpointServiceCreateBranchProcedure,
-			connect.WithSchema(checkpointServiceMethods.ByName("CreateBranch")),
-			connect.WithClientOptions(opts...),
-		),
-		freeze: connect.NewClient[v1.DecideRequest, v1.DecideResponse](
-			httpClient,
-			baseURL+CheckpointServiceFreezeProcedure,
-			connect.WithSchema(checkpointServiceMethods.ByName("Freeze")),
-			connect.WithClientOptions(opts...),
-		),
-		abandon: connect.NewClient[v1.DecideRequest, v1.DecideResponse](
-			httpClient,
-			baseURL+CheckpointServiceAbandonProcedure,
-			connect.WithSchema(checkpointServiceMethods.ByName("Abandon")),
-			connect.WithClientOptions(opts...),
-		),
-		promote: connect.NewClient[v1.PromoteRequest, v1.DecideResponse](
-			httpClient,
-			baseURL+CheckpointServicePromoteProcedure,
-			connect.WithSchema(checkpointServiceMethods.ByName("Promote")),
-			connect.WithClientOptions(opts...),
-		),
-		importGit: connect.NewClient[v1.ImportGitRequest, v1.ImportGitResponse](
-			httpClient,
-			baseURL+CheckpointServiceImportGitProcedure,
-			connect.WithSchema(checkpointServiceMethods.ByName("ImportGit")),
-			connect.WithClientOptions(opts...),
-		),
 	}
 }
 
 // checkpointServiceClient implements CheckpointServiceClient.
 type checkpointServiceClient struct {
-	create       *connect.Client[v1.CreateCheckpointRequest, v1.CreateCheckpointResponse]
-	finalize     *connect.Client[v1.DecideRequest, v1.DecideResponse]
-	invalidate   *connect.Client[v1.DecideRequest, v1.DecideResponse]
-	open         *connect.Client[v1.OpenCheckpointRequest, v1.OpenCheckpointResponse]
-	diff         *connect.Client[v1.DiffRequest, v1.DiffResponse]
-	export       *connect.Client[v1.ExportRequest, v1.ExportResponse]
-	_import      *connect.Client[v1.ImportRequest, v1.ImportResponse]
-	createBranch *connect.Client[v1.CreateBranchRequest, v1.CreateBranchResponse]
-	freeze       *connect.Client[v1.DecideRequest, v1.DecideResponse]
-	abandon      *connect.Client[v1.DecideRequest, v1.DecideResponse]
-	promote      *connect.Client[v1.PromoteRequest, v1.DecideResponse]
-	importGit    *connect.Client[v1.ImportGitRequest, v1.ImportGitResponse]
+	create     *connect.Client[v1.CreateCheckpointRequest, v1.CreateCheckpointResponse]
+	finalize   *connect.Client[v1.DecideRequest, v1.DecideResponse]
+	invalidate *connect.Client[v1.DecideRequest, v1.DecideResponse]
+	open       *connect.Client[v1.OpenCheckpointRequest, v1.OpenCheckpointResponse]
+	diff       *connect.Client[v1.DiffRequest, v1.DiffResponse]
 }
 
 // Create calls atelier.v1.CheckpointService.Create.
@@ -224,41 +140,6 @@ func (c *checkpointServiceClient) Diff(ctx context.Context, req *connect.Request
 	return c.diff.CallUnary(ctx, req)
 }
 
-// Export calls atelier.v1.CheckpointService.Export.
-func (c *checkpointServiceClient) Export(ctx context.Context, req *connect.Request[v1.ExportRequest]) (*connect.ServerStreamForClient[v1.ExportResponse], error) {
-	return c.export.CallServerStream(ctx, req)
-}
-
-// Import calls atelier.v1.CheckpointService.Import.
-func (c *checkpointServiceClient) Import(ctx context.Context) *connect.ClientStreamForClient[v1.ImportRequest, v1.ImportResponse] {
-	return c._import.CallClientStream(ctx)
-}
-
-// CreateBranch calls atelier.v1.CheckpointService.CreateBranch.
-func (c *checkpointServiceClient) CreateBranch(ctx context.Context, req *connect.Request[v1.CreateBranchRequest]) (*connect.Response[v1.CreateBranchResponse], error) {
-	return c.createBranch.CallUnary(ctx, req)
-}
-
-// Freeze calls atelier.v1.CheckpointService.Freeze.
-func (c *checkpointServiceClient) Freeze(ctx context.Context, req *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error) {
-	return c.freeze.CallUnary(ctx, req)
-}
-
-// Abandon calls atelier.v1.CheckpointService.Abandon.
-func (c *checkpointServiceClient) Abandon(ctx context.Context, req *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error) {
-	return c.abandon.CallUnary(ctx, req)
-}
-
-// Promote calls atelier.v1.CheckpointService.Promote.
-func (c *checkpointServiceClient) Promote(ctx context.Context, req *connect.Request[v1.PromoteRequest]) (*connect.Response[v1.DecideResponse], error) {
-	return c.promote.CallUnary(ctx, req)
-}
-
-// ImportGit calls atelier.v1.CheckpointService.ImportGit.
-func (c *checkpointServiceClient) ImportGit(ctx context.Context, req *connect.Request[v1.ImportGitRequest]) (*connect.ServerStreamForClient[v1.ImportGitResponse], error) {
-	return c.importGit.CallServerStream(ctx, req)
-}
-
 // CheckpointServiceHandler is an implementation of the atelier.v1.CheckpointService service.
 type CheckpointServiceHandler interface {
 	// Create proposes a checkpoint of a cut.
@@ -271,20 +152,6 @@ type CheckpointServiceHandler interface {
 	Open(context.Context, *connect.Request[v1.OpenCheckpointRequest]) (*connect.Response[v1.OpenCheckpointResponse], error)
 	// Diff says how two cuts differ: which events, objects and fields.
 	Diff(context.Context, *connect.Request[v1.DiffRequest]) (*connect.Response[v1.DiffResponse], error)
-	// Export streams a bundle of a finalized checkpoint, which verifies by itself.
-	Export(context.Context, *connect.Request[v1.ExportRequest], *connect.ServerStream[v1.ExportResponse]) error
-	// Import takes a bundle in. What is here already is passed over.
-	Import(context.Context, *connect.ClientStream[v1.ImportRequest]) (*connect.Response[v1.ImportResponse], error)
-	// CreateBranch forks a branch from a checkpoint, or from what is here now.
-	CreateBranch(context.Context, *connect.Request[v1.CreateBranchRequest]) (*connect.Response[v1.CreateBranchResponse], error)
-	// Freeze has control close a branch to more work.
-	Freeze(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error)
-	// Abandon has control give a branch up.
-	Abandon(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error)
-	// Promote has control bring a branch's checkpoint into another branch.
-	Promote(context.Context, *connect.Request[v1.PromoteRequest]) (*connect.Response[v1.DecideResponse], error)
-	// ImportGit makes events of a repository's commits.
-	ImportGit(context.Context, *connect.Request[v1.ImportGitRequest], *connect.ServerStream[v1.ImportGitResponse]) error
 }
 
 // NewCheckpointServiceHandler builds an HTTP handler from the service implementation. It returns
@@ -324,48 +191,6 @@ func NewCheckpointServiceHandler(svc CheckpointServiceHandler, opts ...connect.H
 		connect.WithSchema(checkpointServiceMethods.ByName("Diff")),
 		connect.WithHandlerOptions(opts...),
 	)
-	checkpointServiceExportHandler := connect.NewServerStreamHandler(
-		CheckpointServiceExportProcedure,
-		svc.Export,
-		connect.WithSchema(checkpointServiceMethods.ByName("Export")),
-		connect.WithHandlerOptions(opts...),
-	)
-	checkpointServiceImportHandler := connect.NewClientStreamHandler(
-		CheckpointServiceImportProcedure,
-		svc.Import,
-		connect.WithSchema(checkpointServiceMethods.ByName("Import")),
-		connect.WithHandlerOptions(opts...),
-	)
-	checkpointServiceCreateBranchHandler := connect.NewUnaryHandler(
-		CheckpointServiceCreateBranchProcedure,
-		svc.CreateBranch,
-		connect.WithSchema(checkpointServiceMethods.ByName("CreateBranch")),
-		connect.WithHandlerOptions(opts...),
-	)
-	checkpointServiceFreezeHandler := connect.NewUnaryHandler(
-		CheckpointServiceFreezeProcedure,
-		svc.Freeze,
-		connect.WithSchema(checkpointServiceMethods.ByName("Freeze")),
-		connect.WithHandlerOptions(opts...),
-	)
-	checkpointServiceAbandonHandler := connect.NewUnaryHandler(
-		CheckpointServiceAbandonProcedure,
-		svc.Abandon,
-		connect.WithSchema(checkpointServiceMethods.ByName("Abandon")),
-		connect.WithHandlerOptions(opts...),
-	)
-	checkpointServicePromoteHandler := connect.NewUnaryHandler(
-		CheckpointServicePromoteProcedure,
-		svc.Promote,
-		connect.WithSchema(checkpointServiceMethods.ByName("Promote")),
-		connect.WithHandlerOptions(opts...),
-	)
-	checkpointServiceImportGitHandler := connect.NewServerStreamHandler(
-		CheckpointServiceImportGitProcedure,
-		svc.ImportGit,
-		connect.WithSchema(checkpointServiceMethods.ByName("ImportGit")),
-		connect.WithHandlerOptions(opts...),
-	)
 	return "/atelier.v1.CheckpointService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case CheckpointServiceCreateProcedure:
@@ -378,20 +203,6 @@ func NewCheckpointServiceHandler(svc CheckpointServiceHandler, opts ...connect.H
 			checkpointServiceOpenHandler.ServeHTTP(w, r)
 		case CheckpointServiceDiffProcedure:
 			checkpointServiceDiffHandler.ServeHTTP(w, r)
-		case CheckpointServiceExportProcedure:
-			checkpointServiceExportHandler.ServeHTTP(w, r)
-		case CheckpointServiceImportProcedure:
-			checkpointServiceImportHandler.ServeHTTP(w, r)
-		case CheckpointServiceCreateBranchProcedure:
-			checkpointServiceCreateBranchHandler.ServeHTTP(w, r)
-		case CheckpointServiceFreezeProcedure:
-			checkpointServiceFreezeHandler.ServeHTTP(w, r)
-		case CheckpointServiceAbandonProcedure:
-			checkpointServiceAbandonHandler.ServeHTTP(w, r)
-		case CheckpointServicePromoteProcedure:
-			checkpointServicePromoteHandler.ServeHTTP(w, r)
-		case CheckpointServiceImportGitProcedure:
-			checkpointServiceImportGitHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -419,32 +230,4 @@ func (UnimplementedCheckpointServiceHandler) Open(context.Context, *connect.Requ
 
 func (UnimplementedCheckpointServiceHandler) Diff(context.Context, *connect.Request[v1.DiffRequest]) (*connect.Response[v1.DiffResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.Diff is not implemented"))
-}
-
-func (UnimplementedCheckpointServiceHandler) Export(context.Context, *connect.Request[v1.ExportRequest], *connect.ServerStream[v1.ExportResponse]) error {
-	return connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.Export is not implemented"))
-}
-
-func (UnimplementedCheckpointServiceHandler) Import(context.Context, *connect.ClientStream[v1.ImportRequest]) (*connect.Response[v1.ImportResponse], error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.Import is not implemented"))
-}
-
-func (UnimplementedCheckpointServiceHandler) CreateBranch(context.Context, *connect.Request[v1.CreateBranchRequest]) (*connect.Response[v1.CreateBranchResponse], error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.CreateBranch is not implemented"))
-}
-
-func (UnimplementedCheckpointServiceHandler) Freeze(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.Freeze is not implemented"))
-}
-
-func (UnimplementedCheckpointServiceHandler) Abandon(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.Abandon is not implemented"))
-}
-
-func (UnimplementedCheckpointServiceHandler) Promote(context.Context, *connect.Request[v1.PromoteRequest]) (*connect.Response[v1.DecideResponse], error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.Promote is not implemented"))
-}
-
-func (UnimplementedCheckpointServiceHandler) ImportGit(context.Context, *connect.Request[v1.ImportGitRequest], *connect.ServerStream[v1.ImportGitResponse]) error {
-	return connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.ImportGit is not implemented"))
 }

@@ -5,8 +5,6 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_atelier_v1_authorization } from "./authorization_pb";
-import type { Where } from "./object_pb";
-import { file_atelier_v1_object } from "./object_pb";
 import type { Ack, Head } from "./words_pb";
 import { file_atelier_v1_words } from "./words_pb";
 import type { Value } from "@bufbuild/protobuf/wkt";
@@ -17,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file atelier/v1/checkpoint.proto.
  */
 export const file_atelier_v1_checkpoint: GenFile = /*@__PURE__*/
-  fileDesc("ChthdGVsaWVyL3YxL2NoZWNrcG9pbnQucHJvdG8SCmF0ZWxpZXIudjEiZgoXQ3JlYXRlQ2hlY2twb2ludFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIgCgV3aGVyZRgCIAEoCzIRLmF0ZWxpZXIudjEuV2hlcmUSDAoEbW9kZRgDIAEoCRINCgVzY29wZRgEIAMoCSJpChhDcmVhdGVDaGVja3BvaW50UmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhwKA2FjaxgEIAEoCzIPLmF0ZWxpZXIudjEuQWNrIiwKDURlY2lkZVJlcXVlc3QSDgoGb2JqZWN0GAEgASgJEgsKA3doeRgCIAEoCSKoAQoORGVjaWRlUmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSEQoJcmVjb3JkX2lkGAMgASgJEhUKDWNvbnRyb2xfaW5kZXgYBCABKAQSJwoGb2JqZWN0GAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIcCgNhY2sYBiABKAsyDy5hdGVsaWVyLnYxLkFjayIrChVPcGVuQ2hlY2twb2ludFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCSJjChZPcGVuQ2hlY2twb2ludFJlc3BvbnNlEisKCmNoZWNrcG9pbnQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKA2FjaxgCIAEoCzIPLmF0ZWxpZXIudjEuQWNrIjMKC0RpZmZSZXF1ZXN0EgkKAWEYASABKAkSCQoBYhgCIAEoCRIOCgZicmFuY2gYAyABKAkidQoKRGlmZmVyZW5jZRIRCglvYmplY3RfaWQYASABKAkSDAoEa2luZBgCIAEoCRIMCgRuYW1lGAMgASgJEgsKA2hvdxgEIAEoCRIrCgZmaWVsZHMYBSADKAsyGy5hdGVsaWVyLnYxLkZpZWxkRGlmZmVyZW5jZSJmCg9GaWVsZERpZmZlcmVuY2USDQoFZmllbGQYASABKAkSIQoBYRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIhCgFiGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlIroBCgxEaWZmUmVzcG9uc2USEAoIcmVsYXRpb24YASABKAkSDgoGb25seV9hGAIgASgEEg4KBm9ubHlfYhgDIAEoBBIrCgtkaWZmZXJlbmNlcxgEIAMoCzIWLmF0ZWxpZXIudjEuRGlmZmVyZW5jZRIQCghkaWdlc3RfYRgFIAEoCRIQCghkaWdlc3RfYhgGIAEoCRInCg1yZWFkX2Zyb250aWVyGAcgAygLMhAuYXRlbGllci52MS5IZWFkIjkKDUV4cG9ydFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCRIUCgxoZWFkZXJzX29ubHkYAiABKAgiHgoORXhwb3J0UmVzcG9uc2USDAoEZGF0YRgBIAEoDCIdCg1JbXBvcnRSZXF1ZXN0EgwKBGRhdGEYASABKAwifwoOSW1wb3J0UmVzcG9uc2USDgoGZXZlbnRzGAEgASgEEg0KBWtub3duGAIgASgEEhUKDWNoZWNrcG9pbnRfaWQYAyABKAkSDgoGZGlnZXN0GAQgASgJEicKDXJlYWRfZnJvbnRpZXIYBSADKAsyEC5hdGVsaWVyLnYxLkhlYWQiTgoTQ3JlYXRlQnJhbmNoUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGZyb20YAiABKAkSDgoGcGFyZW50GAMgASgJEgsKA3doeRgEIAEoCSJVChRDcmVhdGVCcmFuY2hSZXNwb25zZRIRCglvYmplY3RfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIcCgNhY2sYAyABKAsyDy5hdGVsaWVyLnYxLkFjayLLAQoOUHJvbW90ZVJlcXVlc3QSDgoGYnJhbmNoGAEgASgJEhIKCmNoZWNrcG9pbnQYAiABKAkSDAoEaW50bxgDIAEoCRIQCghzdHJhdGVneRgEIAEoCRI4CgdjaG9pY2VzGAUgAygLMicuYXRlbGllci52MS5Qcm9tb3RlUmVxdWVzdC5DaG9pY2VzRW50cnkSCwoDd2h5GAYgASgJGi4KDENob2ljZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjAKEEltcG9ydEdpdFJlcXVlc3QSDgoGZm9sZGVyGAEgASgJEgwKBHJlZnMYAiADKAkigAEKEUltcG9ydEdpdFJlc3BvbnNlEg8KB2NvbW1pdHMYASABKAQSDgoGZXZlbnRzGAIgASgEEg0KBWxhbmVzGAMgASgEEgwKBGRvbmUYBCABKAgSDwoHcmVtYXJrcxgFIAMoCRIcCgNhY2sYBiABKAsyDy5hdGVsaWVyLnYxLkFjazKtBwoRQ2hlY2twb2ludFNlcnZpY2USWQoGQ3JlYXRlEiMuYXRlbGllci52MS5DcmVhdGVDaGVja3BvaW50UmVxdWVzdBokLmF0ZWxpZXIudjEuQ3JlYXRlQ2hlY2twb2ludFJlc3BvbnNlIgSouxgCEkcKCEZpbmFsaXplEhkuYXRlbGllci52MS5EZWNpZGVSZXF1ZXN0GhouYXRlbGllci52MS5EZWNpZGVSZXNwb25zZSIEqLsYAhJJCgpJbnZhbGlkYXRlEhkuYXRlbGllci52MS5EZWNpZGVSZXF1ZXN0GhouYXRlbGllci52MS5EZWNpZGVSZXNwb25zZSIEqLsYAhJTCgRPcGVuEiEuYXRlbGllci52MS5PcGVuQ2hlY2twb2ludFJlcXVlc3QaIi5hdGVsaWVyLnYxLk9wZW5DaGVja3BvaW50UmVzcG9uc2UiBKi7GAISPwoERGlmZhIXLmF0ZWxpZXIudjEuRGlmZlJlcXVlc3QaGC5hdGVsaWVyLnYxLkRpZmZSZXNwb25zZSIEqLsYARJHCgZFeHBvcnQSGS5hdGVsaWVyLnYxLkV4cG9ydFJlcXVlc3QaGi5hdGVsaWVyLnYxLkV4cG9ydFJlc3BvbnNlIgSouxgBMAESRwoGSW1wb3J0EhkuYXRlbGllci52MS5JbXBvcnRSZXF1ZXN0GhouYXRlbGllci52MS5JbXBvcnRSZXNwb25zZSIEqLsYAygBElcKDENyZWF0ZUJyYW5jaBIfLmF0ZWxpZXIudjEuQ3JlYXRlQnJhbmNoUmVxdWVzdBogLmF0ZWxpZXIudjEuQ3JlYXRlQnJhbmNoUmVzcG9uc2UiBKi7GAISRQoGRnJlZXplEhkuYXRlbGllci52MS5EZWNpZGVSZXF1ZXN0GhouYXRlbGllci52MS5EZWNpZGVSZXNwb25zZSIEqLsYAhJGCgdBYmFuZG9uEhkuYXRlbGllci52MS5EZWNpZGVSZXF1ZXN0GhouYXRlbGllci52MS5EZWNpZGVSZXNwb25zZSIEqLsYAhJHCgdQcm9tb3RlEhouYXRlbGllci52MS5Qcm9tb3RlUmVxdWVzdBoaLmF0ZWxpZXIudjEuRGVjaWRlUmVzcG9uc2UiBKi7GAISUAoJSW1wb3J0R2l0EhwuYXRlbGllci52MS5JbXBvcnRHaXRSZXF1ZXN0Gh0uYXRlbGllci52MS5JbXBvcnRHaXRSZXNwb25zZSIEqLsYAzABQjZaNGF0ZWxpZXIuZGV2L2F0ZWxpZXIvYmFja2VuZC9nZW4vYXRlbGllci92MTthdGVsaWVydjFiBnByb3RvMw", [file_atelier_v1_authorization, file_atelier_v1_object, file_atelier_v1_words, file_google_protobuf_struct]);
+  fileDesc("ChthdGVsaWVyL3YxL2NoZWNrcG9pbnQucHJvdG8SCmF0ZWxpZXIudjEiYAoXQ3JlYXRlQ2hlY2twb2ludFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZicmFuY2gYAiABKAkSCgoCYXQYAyABKAkSDAoEbW9kZRgEIAEoCRINCgVzY29wZRgFIAMoCSJpChhDcmVhdGVDaGVja3BvaW50UmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhwKA2FjaxgEIAEoCzIPLmF0ZWxpZXIudjEuQWNrIiwKDURlY2lkZVJlcXVlc3QSDgoGb2JqZWN0GAEgASgJEgsKA3doeRgCIAEoCSKoAQoORGVjaWRlUmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSEQoJcmVjb3JkX2lkGAMgASgJEhUKDWNvbnRyb2xfaW5kZXgYBCABKAQSJwoGb2JqZWN0GAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIcCgNhY2sYBiABKAsyDy5hdGVsaWVyLnYxLkFjayIrChVPcGVuQ2hlY2twb2ludFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCSJjChZPcGVuQ2hlY2twb2ludFJlc3BvbnNlEisKCmNoZWNrcG9pbnQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKA2FjaxgCIAEoCzIPLmF0ZWxpZXIudjEuQWNrIjMKC0RpZmZSZXF1ZXN0EgkKAWEYASABKAkSCQoBYhgCIAEoCRIOCgZicmFuY2gYAyABKAkidQoKRGlmZmVyZW5jZRIRCglvYmplY3RfaWQYASABKAkSDAoEa2luZBgCIAEoCRIMCgRuYW1lGAMgASgJEgsKA2hvdxgEIAEoCRIrCgZmaWVsZHMYBSADKAsyGy5hdGVsaWVyLnYxLkZpZWxkRGlmZmVyZW5jZSJmCg9GaWVsZERpZmZlcmVuY2USDQoFZmllbGQYASABKAkSIQoBYRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIhCgFiGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlIroBCgxEaWZmUmVzcG9uc2USEAoIcmVsYXRpb24YASABKAkSDgoGb25seV9hGAIgASgEEg4KBm9ubHlfYhgDIAEoBBIrCgtkaWZmZXJlbmNlcxgEIAMoCzIWLmF0ZWxpZXIudjEuRGlmZmVyZW5jZRIQCghkaWdlc3RfYRgFIAEoCRIQCghkaWdlc3RfYhgGIAEoCRInCg1yZWFkX2Zyb250aWVyGAcgAygLMhAuYXRlbGllci52MS5IZWFkMpgDChFDaGVja3BvaW50U2VydmljZRJZCgZDcmVhdGUSIy5hdGVsaWVyLnYxLkNyZWF0ZUNoZWNrcG9pbnRSZXF1ZXN0GiQuYXRlbGllci52MS5DcmVhdGVDaGVja3BvaW50UmVzcG9uc2UiBKi7GAISRwoIRmluYWxpemUSGS5hdGVsaWVyLnYxLkRlY2lkZVJlcXVlc3QaGi5hdGVsaWVyLnYxLkRlY2lkZVJlc3BvbnNlIgSouxgCEkkKCkludmFsaWRhdGUSGS5hdGVsaWVyLnYxLkRlY2lkZVJlcXVlc3QaGi5hdGVsaWVyLnYxLkRlY2lkZVJlc3BvbnNlIgSouxgCElMKBE9wZW4SIS5hdGVsaWVyLnYxLk9wZW5DaGVja3BvaW50UmVxdWVzdBoiLmF0ZWxpZXIudjEuT3BlbkNoZWNrcG9pbnRSZXNwb25zZSIEqLsYAhI/CgREaWZmEhcuYXRlbGllci52MS5EaWZmUmVxdWVzdBoYLmF0ZWxpZXIudjEuRGlmZlJlc3BvbnNlIgSouxgBQjZaNGF0ZWxpZXIuZGV2L2F0ZWxpZXIvYmFja2VuZC9nZW4vYXRlbGllci92MTthdGVsaWVydjFiBnByb3RvMw", [file_atelier_v1_authorization, file_atelier_v1_words, file_google_protobuf_struct]);
 
 /**
  * @generated from message atelier.v1.CreateCheckpointRequest
@@ -29,23 +27,28 @@ export type CreateCheckpointRequest = Message<"atelier.v1.CreateCheckpointReques
   name: string;
 
   /**
-   * The cut to freeze; empty for all that is here.
+   * As in ListObjectsRequest.
    *
-   * @generated from field: atelier.v1.Where where = 2;
+   * @generated from field: string branch = 2;
    */
-  where?: Where | undefined;
+  branch: string;
+
+  /**
+   * @generated from field: string at = 3;
+   */
+  at: string;
 
   /**
    * "quiescent" (no open trace, no pending approval in scope) or "suspended".
    *
-   * @generated from field: string mode = 3;
+   * @generated from field: string mode = 4;
    */
   mode: string;
 
   /**
    * Objects that it is about; empty for all.
    *
-   * @generated from field: repeated string scope = 4;
+   * @generated from field: repeated string scope = 5;
    */
   scope: string[];
 };
@@ -205,7 +208,7 @@ export const OpenCheckpointResponseSchema: GenMessage<OpenCheckpointResponse> = 
  */
 export type DiffRequest = Message<"atelier.v1.DiffRequest"> & {
   /**
-   * Two cuts as in Where.at, on one branch.
+   * Two cuts as in ListObjectsRequest, on one branch.
    *
    * @generated from field: string a = 1;
    */
@@ -351,288 +354,8 @@ export const DiffResponseSchema: GenMessage<DiffResponse> = /*@__PURE__*/
   messageDesc(file_atelier_v1_checkpoint, 9);
 
 /**
- * @generated from message atelier.v1.ExportRequest
- */
-export type ExportRequest = Message<"atelier.v1.ExportRequest"> & {
-  /**
-   * @generated from field: string checkpoint = 1;
-   */
-  checkpoint: string;
-
-  /**
-   * Leave bodies and bytes of terminals out.
-   *
-   * @generated from field: bool headers_only = 2;
-   */
-  headersOnly: boolean;
-};
-
-/**
- * Describes the message atelier.v1.ExportRequest.
- * Use `create(ExportRequestSchema)` to create a new message.
- */
-export const ExportRequestSchema: GenMessage<ExportRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 10);
-
-/**
- * @generated from message atelier.v1.ExportResponse
- */
-export type ExportResponse = Message<"atelier.v1.ExportResponse"> & {
-  /**
-   * @generated from field: bytes data = 1;
-   */
-  data: Uint8Array;
-};
-
-/**
- * Describes the message atelier.v1.ExportResponse.
- * Use `create(ExportResponseSchema)` to create a new message.
- */
-export const ExportResponseSchema: GenMessage<ExportResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 11);
-
-/**
- * @generated from message atelier.v1.ImportRequest
- */
-export type ImportRequest = Message<"atelier.v1.ImportRequest"> & {
-  /**
-   * @generated from field: bytes data = 1;
-   */
-  data: Uint8Array;
-};
-
-/**
- * Describes the message atelier.v1.ImportRequest.
- * Use `create(ImportRequestSchema)` to create a new message.
- */
-export const ImportRequestSchema: GenMessage<ImportRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 12);
-
-/**
- * @generated from message atelier.v1.ImportResponse
- */
-export type ImportResponse = Message<"atelier.v1.ImportResponse"> & {
-  /**
-   * @generated from field: uint64 events = 1;
-   */
-  events: bigint;
-
-  /**
-   * Events that were here already.
-   *
-   * @generated from field: uint64 known = 2;
-   */
-  known: bigint;
-
-  /**
-   * @generated from field: string checkpoint_id = 3;
-   */
-  checkpointId: string;
-
-  /**
-   * @generated from field: string digest = 4;
-   */
-  digest: string;
-
-  /**
-   * @generated from field: repeated atelier.v1.Head read_frontier = 5;
-   */
-  readFrontier: Head[];
-};
-
-/**
- * Describes the message atelier.v1.ImportResponse.
- * Use `create(ImportResponseSchema)` to create a new message.
- */
-export const ImportResponseSchema: GenMessage<ImportResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 13);
-
-/**
- * @generated from message atelier.v1.CreateBranchRequest
- */
-export type CreateBranchRequest = Message<"atelier.v1.CreateBranchRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * A checkpoint by id or name; empty for all that is here now.
-   *
-   * @generated from field: string from = 2;
-   */
-  from: string;
-
-  /**
-   * The branch that it forks from; empty for main.
-   *
-   * @generated from field: string parent = 3;
-   */
-  parent: string;
-
-  /**
-   * @generated from field: string why = 4;
-   */
-  why: string;
-};
-
-/**
- * Describes the message atelier.v1.CreateBranchRequest.
- * Use `create(CreateBranchRequestSchema)` to create a new message.
- */
-export const CreateBranchRequestSchema: GenMessage<CreateBranchRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 14);
-
-/**
- * @generated from message atelier.v1.CreateBranchResponse
- */
-export type CreateBranchResponse = Message<"atelier.v1.CreateBranchResponse"> & {
-  /**
-   * @generated from field: string object_id = 1;
-   */
-  objectId: string;
-
-  /**
-   * @generated from field: string name = 2;
-   */
-  name: string;
-
-  /**
-   * @generated from field: atelier.v1.Ack ack = 3;
-   */
-  ack?: Ack | undefined;
-};
-
-/**
- * Describes the message atelier.v1.CreateBranchResponse.
- * Use `create(CreateBranchResponseSchema)` to create a new message.
- */
-export const CreateBranchResponseSchema: GenMessage<CreateBranchResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 15);
-
-/**
- * @generated from message atelier.v1.PromoteRequest
- */
-export type PromoteRequest = Message<"atelier.v1.PromoteRequest"> & {
-  /**
-   * @generated from field: string branch = 1;
-   */
-  branch: string;
-
-  /**
-   * @generated from field: string checkpoint = 2;
-   */
-  checkpoint: string;
-
-  /**
-   * The branch that it goes into; empty for main.
-   *
-   * @generated from field: string into = 3;
-   */
-  into: string;
-
-  /**
-   * "fast_forward", "merge_commit" or "replace_projection".
-   *
-   * @generated from field: string strategy = 4;
-   */
-  strategy: string;
-
-  /**
-   * For merge_commit: OBJECT.FIELD to the event whose value it gets.
-   *
-   * @generated from field: map<string, string> choices = 5;
-   */
-  choices: { [key: string]: string };
-
-  /**
-   * @generated from field: string why = 6;
-   */
-  why: string;
-};
-
-/**
- * Describes the message atelier.v1.PromoteRequest.
- * Use `create(PromoteRequestSchema)` to create a new message.
- */
-export const PromoteRequestSchema: GenMessage<PromoteRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 16);
-
-/**
- * @generated from message atelier.v1.ImportGitRequest
- */
-export type ImportGitRequest = Message<"atelier.v1.ImportGitRequest"> & {
-  /**
-   * The folder of the repository, absolute.
-   *
-   * @generated from field: string folder = 1;
-   */
-  folder: string;
-
-  /**
-   * References to import; empty for all.
-   *
-   * @generated from field: repeated string refs = 2;
-   */
-  refs: string[];
-};
-
-/**
- * Describes the message atelier.v1.ImportGitRequest.
- * Use `create(ImportGitRequestSchema)` to create a new message.
- */
-export const ImportGitRequestSchema: GenMessage<ImportGitRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 17);
-
-/**
- * @generated from message atelier.v1.ImportGitResponse
- */
-export type ImportGitResponse = Message<"atelier.v1.ImportGitResponse"> & {
-  /**
-   * @generated from field: uint64 commits = 1;
-   */
-  commits: bigint;
-
-  /**
-   * @generated from field: uint64 events = 2;
-   */
-  events: bigint;
-
-  /**
-   * @generated from field: uint64 lanes = 3;
-   */
-  lanes: bigint;
-
-  /**
-   * With the last message.
-   *
-   * @generated from field: bool done = 4;
-   */
-  done: boolean;
-
-  /**
-   * What was left out or cut, for people.
-   *
-   * @generated from field: repeated string remarks = 5;
-   */
-  remarks: string[];
-
-  /**
-   * @generated from field: atelier.v1.Ack ack = 6;
-   */
-  ack?: Ack | undefined;
-};
-
-/**
- * Describes the message atelier.v1.ImportGitResponse.
- * Use `create(ImportGitResponseSchema)` to create a new message.
- */
-export const ImportGitResponseSchema: GenMessage<ImportGitResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 18);
-
-/**
- * CheckpointService freezes cuts and opens them again, and moves work between
- * branches. What control decides answers with the record.
+ * CheckpointService freezes cuts and opens them again. What control decides
+ * answers with the record.
  *
  * @generated from service atelier.v1.CheckpointService
  */
@@ -686,76 +409,6 @@ export const CheckpointService: GenService<{
     methodKind: "unary";
     input: typeof DiffRequestSchema;
     output: typeof DiffResponseSchema;
-  },
-  /**
-   * Export streams a bundle of a finalized checkpoint, which verifies by itself.
-   *
-   * @generated from rpc atelier.v1.CheckpointService.Export
-   */
-  export: {
-    methodKind: "server_streaming";
-    input: typeof ExportRequestSchema;
-    output: typeof ExportResponseSchema;
-  },
-  /**
-   * Import takes a bundle in. What is here already is passed over.
-   *
-   * @generated from rpc atelier.v1.CheckpointService.Import
-   */
-  import: {
-    methodKind: "client_streaming";
-    input: typeof ImportRequestSchema;
-    output: typeof ImportResponseSchema;
-  },
-  /**
-   * CreateBranch forks a branch from a checkpoint, or from what is here now.
-   *
-   * @generated from rpc atelier.v1.CheckpointService.CreateBranch
-   */
-  createBranch: {
-    methodKind: "unary";
-    input: typeof CreateBranchRequestSchema;
-    output: typeof CreateBranchResponseSchema;
-  },
-  /**
-   * Freeze has control close a branch to more work.
-   *
-   * @generated from rpc atelier.v1.CheckpointService.Freeze
-   */
-  freeze: {
-    methodKind: "unary";
-    input: typeof DecideRequestSchema;
-    output: typeof DecideResponseSchema;
-  },
-  /**
-   * Abandon has control give a branch up.
-   *
-   * @generated from rpc atelier.v1.CheckpointService.Abandon
-   */
-  abandon: {
-    methodKind: "unary";
-    input: typeof DecideRequestSchema;
-    output: typeof DecideResponseSchema;
-  },
-  /**
-   * Promote has control bring a branch's checkpoint into another branch.
-   *
-   * @generated from rpc atelier.v1.CheckpointService.Promote
-   */
-  promote: {
-    methodKind: "unary";
-    input: typeof PromoteRequestSchema;
-    output: typeof DecideResponseSchema;
-  },
-  /**
-   * ImportGit makes events of a repository's commits.
-   *
-   * @generated from rpc atelier.v1.CheckpointService.ImportGit
-   */
-  importGit: {
-    methodKind: "server_streaming";
-    input: typeof ImportGitRequestSchema;
-    output: typeof ImportGitResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_atelier_v1_checkpoint, 0);

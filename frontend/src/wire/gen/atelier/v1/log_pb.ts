@@ -5,8 +5,6 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_atelier_v1_authorization } from "./authorization_pb";
-import type { Where } from "./object_pb";
-import { file_atelier_v1_object } from "./object_pb";
 import type { Head } from "./words_pb";
 import { file_atelier_v1_words } from "./words_pb";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -17,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file atelier/v1/log.proto.
  */
 export const file_atelier_v1_log: GenFile = /*@__PURE__*/
-  fileDesc("ChRhdGVsaWVyL3YxL2xvZy5wcm90bxIKYXRlbGllci52MSLYBAoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSFgoOc2NoZW1hX3ZlcnNpb24YAiABKA0SEQoJd29ya3NwYWNlGAMgASgJEgwKBHR5cGUYBCABKAkSDwoHbGFtcG9ydBgFIAEoBBIPCgdwYXJlbnRzGAYgAygJEg8KB3JlcGxpY2EYByABKAkSCwoDc2VxGAggASgEEgwKBHByZXYYCSABKAkSFQoNY29udHJvbF9pbmRleBgKIAEoBBIWCg5jb250cm9sX3JlY29yZBgLIAEoCRItCgl3YWxsX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGFjdG9yX2lkGA0gASgJEhIKCmFjdG9yX2tpbmQYDiABKAkSEgoKYWN0b3JfbmFtZRgPIAEoCRIPCgdzdXJmYWNlGBAgASgJEg8KB3Nlc3Npb24YESABKAkSEgoKdmlld19lcG9jaBgSIAEoBBIOCgZicmFuY2gYEyABKAkSGAoQYWZmZWN0ZWRfb2JqZWN0cxgUIAMoCRIZChFjb25zaXN0ZW5jeV9jbGFzcxgVIAEoCRImCgVmYWN0cxgWIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEQoJYm9keV9oYXNoGBcgASgJEiUKBGJvZHkYGCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg8KB3N1bW1hcnkYGSABKAkSDwoHc3ViamVjdBgaIAEoCRIPCgd2ZXJkaWN0GBsgASgJEg4KBmxhYmVscxgcIAEoCSKBAQoRTGlzdEV2ZW50c1JlcXVlc3QSDgoGb2JqZWN0GAEgASgJEg0KBWFjdG9yGAIgASgJEgwKBHR5cGUYAyABKAkSDgoGZm9sbG93GAQgASgIEg0KBWxpbWl0GAUgASgNEiAKBXdoZXJlGAYgASgLMhEuYXRlbGllci52MS5XaGVyZSJgChJMaXN0RXZlbnRzUmVzcG9uc2USIQoGZXZlbnRzGAEgAygLMhEuYXRlbGllci52MS5FdmVudBInCg1yZWFkX2Zyb250aWVyGAIgAygLMhAuYXRlbGllci52MS5IZWFkIjwKC1Nob3dSZXF1ZXN0EgsKA3JlZhgBIAEoCRIgCgV3aGVyZRgCIAEoCzIRLmF0ZWxpZXIudjEuV2hlcmUijwEKDFNob3dSZXNwb25zZRIiCgVldmVudBgBIAEoCzIRLmF0ZWxpZXIudjEuRXZlbnRIABIpCgZvYmplY3QYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASJwoNcmVhZF9mcm9udGllchgDIAMoCzIQLmF0ZWxpZXIudjEuSGVhZEIHCgVzaG93biIPCg1WZXJpZnlSZXF1ZXN0IjYKB1Byb2JsZW0SDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBG1lbmQYAyABKAkitwEKDlZlcmlmeVJlc3BvbnNlEg4KBmV2ZW50cxgBIAEoBBINCgVzZWFscxgCIAEoBBISCgpleGVjdXRpb25zGAMgASgEEhQKDG91dHB1dF9ieXRlcxgEIAEoBBIlCghwcm9ibGVtcxgFIAMoCzITLmF0ZWxpZXIudjEuUHJvYmxlbRIMCgRkb25lGAYgASgIEicKDXJlYWRfZnJvbnRpZXIYByADKAsyEC5hdGVsaWVyLnYxLkhlYWQy5QEKCkxvZ1NlcnZpY2USTQoETGlzdBIdLmF0ZWxpZXIudjEuTGlzdEV2ZW50c1JlcXVlc3QaHi5hdGVsaWVyLnYxLkxpc3RFdmVudHNSZXNwb25zZSIEqLsYATABEj8KBFNob3cSFy5hdGVsaWVyLnYxLlNob3dSZXF1ZXN0GhguYXRlbGllci52MS5TaG93UmVzcG9uc2UiBKi7GAESRwoGVmVyaWZ5EhkuYXRlbGllci52MS5WZXJpZnlSZXF1ZXN0GhouYXRlbGllci52MS5WZXJpZnlSZXNwb25zZSIEqLsYATABQjZaNGF0ZWxpZXIuZGV2L2F0ZWxpZXIvYmFja2VuZC9nZW4vYXRlbGllci92MTthdGVsaWVydjFiBnByb3RvMw", [file_atelier_v1_authorization, file_atelier_v1_object, file_atelier_v1_words, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChRhdGVsaWVyL3YxL2xvZy5wcm90bxIKYXRlbGllci52MSLYBAoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSFgoOc2NoZW1hX3ZlcnNpb24YAiABKA0SEQoJd29ya3NwYWNlGAMgASgJEgwKBHR5cGUYBCABKAkSDwoHbGFtcG9ydBgFIAEoBBIPCgdwYXJlbnRzGAYgAygJEg8KB3JlcGxpY2EYByABKAkSCwoDc2VxGAggASgEEgwKBHByZXYYCSABKAkSFQoNY29udHJvbF9pbmRleBgKIAEoBBIWCg5jb250cm9sX3JlY29yZBgLIAEoCRItCgl3YWxsX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGFjdG9yX2lkGA0gASgJEhIKCmFjdG9yX2tpbmQYDiABKAkSEgoKYWN0b3JfbmFtZRgPIAEoCRIPCgdzdXJmYWNlGBAgASgJEg8KB3Nlc3Npb24YESABKAkSEgoKdmlld19lcG9jaBgSIAEoBBIOCgZicmFuY2gYEyABKAkSGAoQYWZmZWN0ZWRfb2JqZWN0cxgUIAMoCRIZChFjb25zaXN0ZW5jeV9jbGFzcxgVIAEoCRImCgVmYWN0cxgWIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEQoJYm9keV9oYXNoGBcgASgJEiUKBGJvZHkYGCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg8KB3N1bW1hcnkYGSABKAkSDwoHc3ViamVjdBgaIAEoCRIPCgd2ZXJkaWN0GBsgASgJEg4KBmxhYmVscxgcIAEoCSJ7ChFMaXN0RXZlbnRzUmVxdWVzdBIOCgZvYmplY3QYASABKAkSDQoFYWN0b3IYAiABKAkSDAoEdHlwZRgDIAEoCRIOCgZmb2xsb3cYBCABKAgSDQoFbGltaXQYBSABKA0SDgoGYnJhbmNoGAYgASgJEgoKAmF0GAcgASgJImAKEkxpc3RFdmVudHNSZXNwb25zZRIhCgZldmVudHMYASADKAsyES5hdGVsaWVyLnYxLkV2ZW50EicKDXJlYWRfZnJvbnRpZXIYAiADKAsyEC5hdGVsaWVyLnYxLkhlYWQiNgoLU2hvd1JlcXVlc3QSCwoDcmVmGAEgASgJEg4KBmJyYW5jaBgCIAEoCRIKCgJhdBgDIAEoCSKPAQoMU2hvd1Jlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhEuYXRlbGllci52MS5FdmVudEgAEikKBm9iamVjdBgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABInCg1yZWFkX2Zyb250aWVyGAMgAygLMhAuYXRlbGllci52MS5IZWFkQgcKBXNob3duIg8KDVZlcmlmeVJlcXVlc3QiNgoHUHJvYmxlbRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDAoEbWVuZBgDIAEoCSK3AQoOVmVyaWZ5UmVzcG9uc2USDgoGZXZlbnRzGAEgASgEEg0KBXNlYWxzGAIgASgEEhIKCmV4ZWN1dGlvbnMYAyABKAQSFAoMb3V0cHV0X2J5dGVzGAQgASgEEiUKCHByb2JsZW1zGAUgAygLMhMuYXRlbGllci52MS5Qcm9ibGVtEgwKBGRvbmUYBiABKAgSJwoNcmVhZF9mcm9udGllchgHIAMoCzIQLmF0ZWxpZXIudjEuSGVhZDLlAQoKTG9nU2VydmljZRJNCgRMaXN0Eh0uYXRlbGllci52MS5MaXN0RXZlbnRzUmVxdWVzdBoeLmF0ZWxpZXIudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIgSouxgBMAESPwoEU2hvdxIXLmF0ZWxpZXIudjEuU2hvd1JlcXVlc3QaGC5hdGVsaWVyLnYxLlNob3dSZXNwb25zZSIEqLsYARJHCgZWZXJpZnkSGS5hdGVsaWVyLnYxLlZlcmlmeVJlcXVlc3QaGi5hdGVsaWVyLnYxLlZlcmlmeVJlc3BvbnNlIgSouxgBMAFCNlo0YXRlbGllci5kZXYvYXRlbGllci9iYWNrZW5kL2dlbi9hdGVsaWVyL3YxO2F0ZWxpZXJ2MWIGcHJvdG8z", [file_atelier_v1_authorization, file_atelier_v1_words, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Event is one event as surfaces show it: the header's fields by name, and a
@@ -212,11 +210,16 @@ export type ListEventsRequest = Message<"atelier.v1.ListEventsRequest"> & {
   limit: number;
 
   /**
-   * On a branch only, or as of a cut.
+   * As in ListObjectsRequest.
    *
-   * @generated from field: atelier.v1.Where where = 6;
+   * @generated from field: string branch = 6;
    */
-  where?: Where | undefined;
+  branch: string;
+
+  /**
+   * @generated from field: string at = 7;
+   */
+  at: string;
 };
 
 /**
@@ -262,9 +265,16 @@ export type ShowRequest = Message<"atelier.v1.ShowRequest"> & {
   ref: string;
 
   /**
-   * @generated from field: atelier.v1.Where where = 2;
+   * As in ListObjectsRequest.
+   *
+   * @generated from field: string branch = 2;
    */
-  where?: Where | undefined;
+  branch: string;
+
+  /**
+   * @generated from field: string at = 3;
+   */
+  at: string;
 };
 
 /**

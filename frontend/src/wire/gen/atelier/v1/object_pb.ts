@@ -15,37 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file atelier/v1/object.proto.
  */
 export const file_atelier_v1_object: GenFile = /*@__PURE__*/
-  fileDesc("ChdhdGVsaWVyL3YxL29iamVjdC5wcm90bxIKYXRlbGllci52MSIjCgVXaGVyZRIOCgZicmFuY2gYASABKAkSCgoCYXQYAiABKAki2wMKDUNoYW5nZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIOCgZvYmplY3QYAiABKAkSLwoDc2V0GAMgAygLMiIuYXRlbGllci52MS5DaGFuZ2VSZXF1ZXN0LlNldEVudHJ5Ei8KA2FkZBgEIAMoCzIiLmF0ZWxpZXIudjEuQ2hhbmdlUmVxdWVzdC5BZGRFbnRyeRI1CgZyZW1vdmUYBSADKAsyJS5hdGVsaWVyLnYxLkNoYW5nZVJlcXVlc3QuUmVtb3ZlRW50cnkSCwoDd2h5GAYgASgJEg4KBmJyYW5jaBgHIAEoCRIQCghiYXNlZF9vbhgIIAMoCRINCgVzdGF0ZRgJIAEoCRpCCghTZXRFbnRyeRILCgNrZXkYASABKAkSJQoFdmFsdWUYAiABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWU6AjgBGkYKCEFkZEVudHJ5EgsKA2tleRgBIAEoCRIpCgV2YWx1ZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5MaXN0VmFsdWU6AjgBGkkKC1JlbW92ZUVudHJ5EgsKA2tleRgBIAEoCRIpCgV2YWx1ZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5MaXN0VmFsdWU6AjgBImoKDkNoYW5nZVJlc3BvbnNlEhEKCW9iamVjdF9pZBgBIAEoCRInCgZvYmplY3QYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKA2FjaxgDIAEoCzIPLmF0ZWxpZXIudjEuQWNrIlMKEkxpc3RPYmplY3RzUmVxdWVzdBIMCgRraW5kGAEgASgJEiAKBXdoZXJlGAIgASgLMhEuYXRlbGllci52MS5XaGVyZRINCgVzdGF0ZRgDIAEoCSJ5ChNMaXN0T2JqZWN0c1Jlc3BvbnNlEigKB29iamVjdHMYASADKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg8KB3BhcnRpYWwYAiABKAgSJwoNcmVhZF9mcm9udGllchgDIAMoCzIQLmF0ZWxpZXIudjEuSGVhZCI0Cg1SZWxhdGVSZXF1ZXN0EgkKAWEYASABKAkSCQoBYhgCIAEoCRINCgVsaW1pdBgDIAEoDSKWAQoOUmVsYXRlUmVzcG9uc2USEAoIcmVsYXRpb24YASABKAkSCQoBYRgCIAEoCRIJCgFiGAMgASgJEiUKCmNvbmN1cnJlbnQYBCADKAsyES5hdGVsaWVyLnYxLkNhdXNlEgwKBG1vcmUYBSABKAgSJwoNcmVhZF9mcm9udGllchgGIAMoCzIQLmF0ZWxpZXIudjEuSGVhZCKTAQoFQ2F1c2USEAoIZXZlbnRfaWQYASABKAkSDAoEdHlwZRgCIAEoCRIQCghhY3Rvcl9pZBgDIAEoCRISCgphY3Rvcl9uYW1lGAQgASgJEhEKCXdhbGxfdGltZRgFIAEoCRIPCgdzdW1tYXJ5GAYgASgJEg8KB3ZlcmRpY3QYByABKAkSDwoHZm9sbG93cxgIIAMoCSJKCgpXaHlSZXF1ZXN0EgsKA3JlZhgBIAEoCRIgCgV3aGVyZRgCIAEoCzIRLmF0ZWxpZXIudjEuV2hlcmUSDQoFZGVwdGgYAyABKA0iiQEKC1doeVJlc3BvbnNlEhEKCW9iamVjdF9pZBgBIAEoCRINCgVmaWVsZBgCIAEoCRIhCgZjYXVzZXMYAyADKAsyES5hdGVsaWVyLnYxLkNhdXNlEgwKBG1vcmUYBCABKAgSJwoNcmVhZF9mcm9udGllchgFIAMoCzIQLmF0ZWxpZXIudjEuSGVhZCJPCg1XaHlOb3RSZXF1ZXN0Eg4KBm9iamVjdBgBIAEoCRIMCgR0eXBlGAIgASgJEiAKBXdoZXJlGAMgASgLMhEuYXRlbGllci52MS5XaGVyZSJaCghPYnN0YWNsZRIMCgR0eXBlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEgwKBG1lbmQYBCABKAkSEQoJZXZlbnRfaWRzGAUgAygJIpUBCg5XaHlOb3RSZXNwb25zZRIRCglvYmplY3RfaWQYASABKAkSDQoFc3RhdGUYAiABKAkSDwoHYWxsb3dlZBgDIAMoCRInCglvYnN0YWNsZXMYBCADKAsyFC5hdGVsaWVyLnYxLk9ic3RhY2xlEicKDXJlYWRfZnJvbnRpZXIYBSADKAsyEC5hdGVsaWVyLnYxLkhlYWQyzwMKDU9iamVjdFNlcnZpY2USRQoGQ2hhbmdlEhkuYXRlbGllci52MS5DaGFuZ2VSZXF1ZXN0GhouYXRlbGllci52MS5DaGFuZ2VSZXNwb25zZSIEqLsYAhJQCgRMaXN0Eh4uYXRlbGllci52MS5MaXN0T2JqZWN0c1JlcXVlc3QaHy5hdGVsaWVyLnYxLkxpc3RPYmplY3RzUmVzcG9uc2UiB5ACAai7GAESUAoFV2F0Y2gSHi5hdGVsaWVyLnYxLkxpc3RPYmplY3RzUmVxdWVzdBofLmF0ZWxpZXIudjEuTGlzdE9iamVjdHNSZXNwb25zZSIEqLsYATABEkgKBlJlbGF0ZRIZLmF0ZWxpZXIudjEuUmVsYXRlUmVxdWVzdBoaLmF0ZWxpZXIudjEuUmVsYXRlUmVzcG9uc2UiB5ACAai7GAESPwoDV2h5EhYuYXRlbGllci52MS5XaHlSZXF1ZXN0GhcuYXRlbGllci52MS5XaHlSZXNwb25zZSIHkAIBqLsYARJICgZXaHlOb3QSGS5hdGVsaWVyLnYxLldoeU5vdFJlcXVlc3QaGi5hdGVsaWVyLnYxLldoeU5vdFJlc3BvbnNlIgeQAgGouxgBQjZaNGF0ZWxpZXIuZGV2L2F0ZWxpZXIvYmFja2VuZC9nZW4vYXRlbGllci92MTthdGVsaWVydjFiBnByb3RvMw", [file_atelier_v1_authorization, file_atelier_v1_words, file_google_protobuf_struct]);
-
-/**
- * Where is the branch and the cut that a read is made at.
- *
- * @generated from message atelier.v1.Where
- */
-export type Where = Message<"atelier.v1.Where"> & {
-  /**
-   * A branch by name or id; empty for main.
-   *
-   * @generated from field: string branch = 1;
-   */
-  branch: string;
-
-  /**
-   * A cut: a checkpoint by name or id, an event by id (its causal past), several
-   * events with commas between, or "arrival:N" (the first N events that came
-   * here). Empty for all that is here.
-   *
-   * @generated from field: string at = 2;
-   */
-  at: string;
-};
-
-/**
- * Describes the message atelier.v1.Where.
- * Use `create(WhereSchema)` to create a new message.
- */
-export const WhereSchema: GenMessage<Where> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 0);
+  fileDesc("ChdhdGVsaWVyL3YxL29iamVjdC5wcm90bxIKYXRlbGllci52MSLbAwoNQ2hhbmdlUmVxdWVzdBIMCgR0eXBlGAEgASgJEg4KBm9iamVjdBgCIAEoCRIvCgNzZXQYAyADKAsyIi5hdGVsaWVyLnYxLkNoYW5nZVJlcXVlc3QuU2V0RW50cnkSLwoDYWRkGAQgAygLMiIuYXRlbGllci52MS5DaGFuZ2VSZXF1ZXN0LkFkZEVudHJ5EjUKBnJlbW92ZRgFIAMoCzIlLmF0ZWxpZXIudjEuQ2hhbmdlUmVxdWVzdC5SZW1vdmVFbnRyeRILCgN3aHkYBiABKAkSDgoGYnJhbmNoGAcgASgJEhAKCGJhc2VkX29uGAggAygJEg0KBXN0YXRlGAkgASgJGkIKCFNldEVudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZToCOAEaRgoIQWRkRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkxpc3RWYWx1ZToCOAEaSQoLUmVtb3ZlRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkxpc3RWYWx1ZToCOAEiagoOQ2hhbmdlUmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEicKBm9iamVjdBgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSHAoDYWNrGAMgASgLMg8uYXRlbGllci52MS5BY2siTQoSTGlzdE9iamVjdHNSZXF1ZXN0EgwKBGtpbmQYASABKAkSDgoGYnJhbmNoGAIgASgJEgoKAmF0GAMgASgJEg0KBXN0YXRlGAQgASgJInkKE0xpc3RPYmplY3RzUmVzcG9uc2USKAoHb2JqZWN0cxgBIAMoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDwoHcGFydGlhbBgCIAEoCBInCg1yZWFkX2Zyb250aWVyGAMgAygLMhAuYXRlbGllci52MS5IZWFkIjQKDVJlbGF0ZVJlcXVlc3QSCQoBYRgBIAEoCRIJCgFiGAIgASgJEg0KBWxpbWl0GAMgASgNIpYBCg5SZWxhdGVSZXNwb25zZRIQCghyZWxhdGlvbhgBIAEoCRIJCgFhGAIgASgJEgkKAWIYAyABKAkSJQoKY29uY3VycmVudBgEIAMoCzIRLmF0ZWxpZXIudjEuQ2F1c2USDAoEbW9yZRgFIAEoCBInCg1yZWFkX2Zyb250aWVyGAYgAygLMhAuYXRlbGllci52MS5IZWFkIpMBCgVDYXVzZRIQCghldmVudF9pZBgBIAEoCRIMCgR0eXBlGAIgASgJEhAKCGFjdG9yX2lkGAMgASgJEhIKCmFjdG9yX25hbWUYBCABKAkSEQoJd2FsbF90aW1lGAUgASgJEg8KB3N1bW1hcnkYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIPCgdmb2xsb3dzGAggAygJIkQKCldoeVJlcXVlc3QSCwoDcmVmGAEgASgJEg4KBmJyYW5jaBgCIAEoCRIKCgJhdBgDIAEoCRINCgVsaW1pdBgEIAEoDSKJAQoLV2h5UmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEg0KBWZpZWxkGAIgASgJEiEKBmNhdXNlcxgDIAMoCzIRLmF0ZWxpZXIudjEuQ2F1c2USDAoEbW9yZRgEIAEoCBInCg1yZWFkX2Zyb250aWVyGAUgAygLMhAuYXRlbGllci52MS5IZWFkIkkKDVdoeU5vdFJlcXVlc3QSDgoGb2JqZWN0GAEgASgJEgwKBHR5cGUYAiABKAkSDgoGYnJhbmNoGAMgASgJEgoKAmF0GAQgASgJIloKCE9ic3RhY2xlEgwKBHR5cGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEbWVuZBgEIAEoCRIRCglldmVudF9pZHMYBSADKAkilQEKDldoeU5vdFJlc3BvbnNlEhEKCW9iamVjdF9pZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIPCgdhbGxvd2VkGAMgAygJEicKCW9ic3RhY2xlcxgEIAMoCzIULmF0ZWxpZXIudjEuT2JzdGFjbGUSJwoNcmVhZF9mcm9udGllchgFIAMoCzIQLmF0ZWxpZXIudjEuSGVhZDLPAwoNT2JqZWN0U2VydmljZRJFCgZDaGFuZ2USGS5hdGVsaWVyLnYxLkNoYW5nZVJlcXVlc3QaGi5hdGVsaWVyLnYxLkNoYW5nZVJlc3BvbnNlIgSouxgCElAKBExpc3QSHi5hdGVsaWVyLnYxLkxpc3RPYmplY3RzUmVxdWVzdBofLmF0ZWxpZXIudjEuTGlzdE9iamVjdHNSZXNwb25zZSIHkAIBqLsYARJQCgVXYXRjaBIeLmF0ZWxpZXIudjEuTGlzdE9iamVjdHNSZXF1ZXN0Gh8uYXRlbGllci52MS5MaXN0T2JqZWN0c1Jlc3BvbnNlIgSouxgBMAESSAoGUmVsYXRlEhkuYXRlbGllci52MS5SZWxhdGVSZXF1ZXN0GhouYXRlbGllci52MS5SZWxhdGVSZXNwb25zZSIHkAIBqLsYARI/CgNXaHkSFi5hdGVsaWVyLnYxLldoeVJlcXVlc3QaFy5hdGVsaWVyLnYxLldoeVJlc3BvbnNlIgeQAgGouxgBEkgKBldoeU5vdBIZLmF0ZWxpZXIudjEuV2h5Tm90UmVxdWVzdBoaLmF0ZWxpZXIudjEuV2h5Tm90UmVzcG9uc2UiB5ACAai7GAFCNlo0YXRlbGllci5kZXYvYXRlbGllci9iYWNrZW5kL2dlbi9hdGVsaWVyL3YxO2F0ZWxpZXJ2MWIGcHJvdG8z", [file_atelier_v1_authorization, file_atelier_v1_words, file_google_protobuf_struct]);
 
 /**
  * @generated from message atelier.v1.ChangeRequest
@@ -120,7 +90,7 @@ export type ChangeRequest = Message<"atelier.v1.ChangeRequest"> & {
  * Use `create(ChangeRequestSchema)` to create a new message.
  */
 export const ChangeRequestSchema: GenMessage<ChangeRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 1);
+  messageDesc(file_atelier_v1_object, 0);
 
 /**
  * @generated from message atelier.v1.ChangeResponse
@@ -149,7 +119,7 @@ export type ChangeResponse = Message<"atelier.v1.ChangeResponse"> & {
  * Use `create(ChangeResponseSchema)` to create a new message.
  */
 export const ChangeResponseSchema: GenMessage<ChangeResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 2);
+  messageDesc(file_atelier_v1_object, 1);
 
 /**
  * @generated from message atelier.v1.ListObjectsRequest
@@ -163,14 +133,25 @@ export type ListObjectsRequest = Message<"atelier.v1.ListObjectsRequest"> & {
   kind: string;
 
   /**
-   * @generated from field: atelier.v1.Where where = 2;
+   * A branch by name or id; empty for main.
+   *
+   * @generated from field: string branch = 2;
    */
-  where?: Where | undefined;
+  branch: string;
+
+  /**
+   * A cut: a checkpoint by name or id, an event by id (its causal past), several
+   * events with commas between, or "arrival:N" (the first N events that came
+   * here). Empty for all that is here.
+   *
+   * @generated from field: string at = 3;
+   */
+  at: string;
 
   /**
    * With a state only those in it.
    *
-   * @generated from field: string state = 3;
+   * @generated from field: string state = 4;
    */
   state: string;
 };
@@ -180,7 +161,7 @@ export type ListObjectsRequest = Message<"atelier.v1.ListObjectsRequest"> & {
  * Use `create(ListObjectsRequestSchema)` to create a new message.
  */
 export const ListObjectsRequestSchema: GenMessage<ListObjectsRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 3);
+  messageDesc(file_atelier_v1_object, 2);
 
 /**
  * @generated from message atelier.v1.ListObjectsResponse
@@ -209,7 +190,7 @@ export type ListObjectsResponse = Message<"atelier.v1.ListObjectsResponse"> & {
  * Use `create(ListObjectsResponseSchema)` to create a new message.
  */
 export const ListObjectsResponseSchema: GenMessage<ListObjectsResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 4);
+  messageDesc(file_atelier_v1_object, 3);
 
 /**
  * @generated from message atelier.v1.RelateRequest
@@ -240,7 +221,7 @@ export type RelateRequest = Message<"atelier.v1.RelateRequest"> & {
  * Use `create(RelateRequestSchema)` to create a new message.
  */
 export const RelateRequestSchema: GenMessage<RelateRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 5);
+  messageDesc(file_atelier_v1_object, 4);
 
 /**
  * @generated from message atelier.v1.RelateResponse
@@ -288,7 +269,7 @@ export type RelateResponse = Message<"atelier.v1.RelateResponse"> & {
  * Use `create(RelateResponseSchema)` to create a new message.
  */
 export const RelateResponseSchema: GenMessage<RelateResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 6);
+  messageDesc(file_atelier_v1_object, 5);
 
 /**
  * Cause is an event in an answer: enough to show and to follow.
@@ -344,7 +325,7 @@ export type Cause = Message<"atelier.v1.Cause"> & {
  * Use `create(CauseSchema)` to create a new message.
  */
 export const CauseSchema: GenMessage<Cause> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 7);
+  messageDesc(file_atelier_v1_object, 6);
 
 /**
  * @generated from message atelier.v1.WhyRequest
@@ -358,16 +339,23 @@ export type WhyRequest = Message<"atelier.v1.WhyRequest"> & {
   ref: string;
 
   /**
-   * @generated from field: atelier.v1.Where where = 2;
+   * As in ListObjectsRequest.
+   *
+   * @generated from field: string branch = 2;
    */
-  where?: Where | undefined;
+  branch: string;
 
   /**
-   * How many steps back; 0 for all that is about the object.
-   *
-   * @generated from field: uint32 depth = 3;
+   * @generated from field: string at = 3;
    */
-  depth: number;
+  at: string;
+
+  /**
+   * The most causes; 0 for as many as an answer holds.
+   *
+   * @generated from field: uint32 limit = 4;
+   */
+  limit: number;
 };
 
 /**
@@ -375,7 +363,7 @@ export type WhyRequest = Message<"atelier.v1.WhyRequest"> & {
  * Use `create(WhyRequestSchema)` to create a new message.
  */
 export const WhyRequestSchema: GenMessage<WhyRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 8);
+  messageDesc(file_atelier_v1_object, 7);
 
 /**
  * @generated from message atelier.v1.WhyResponse
@@ -416,7 +404,7 @@ export type WhyResponse = Message<"atelier.v1.WhyResponse"> & {
  * Use `create(WhyResponseSchema)` to create a new message.
  */
 export const WhyResponseSchema: GenMessage<WhyResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 9);
+  messageDesc(file_atelier_v1_object, 8);
 
 /**
  * @generated from message atelier.v1.WhyNotRequest
@@ -436,9 +424,16 @@ export type WhyNotRequest = Message<"atelier.v1.WhyNotRequest"> & {
   type: string;
 
   /**
-   * @generated from field: atelier.v1.Where where = 3;
+   * As in ListObjectsRequest.
+   *
+   * @generated from field: string branch = 3;
    */
-  where?: Where | undefined;
+  branch: string;
+
+  /**
+   * @generated from field: string at = 4;
+   */
+  at: string;
 };
 
 /**
@@ -446,7 +441,7 @@ export type WhyNotRequest = Message<"atelier.v1.WhyNotRequest"> & {
  * Use `create(WhyNotRequestSchema)` to create a new message.
  */
 export const WhyNotRequestSchema: GenMessage<WhyNotRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 10);
+  messageDesc(file_atelier_v1_object, 9);
 
 /**
  * Obstacle is one thing that stands against a transition.
@@ -487,7 +482,7 @@ export type Obstacle = Message<"atelier.v1.Obstacle"> & {
  * Use `create(ObstacleSchema)` to create a new message.
  */
 export const ObstacleSchema: GenMessage<Obstacle> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 11);
+  messageDesc(file_atelier_v1_object, 10);
 
 /**
  * @generated from message atelier.v1.WhyNotResponse
@@ -526,7 +521,7 @@ export type WhyNotResponse = Message<"atelier.v1.WhyNotResponse"> & {
  * Use `create(WhyNotResponseSchema)` to create a new message.
  */
 export const WhyNotResponseSchema: GenMessage<WhyNotResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 12);
+  messageDesc(file_atelier_v1_object, 11);
 
 /**
  * ObjectService reads and changes the objects of the workspace. Objects are

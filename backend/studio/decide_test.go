@@ -1,0 +1,113 @@
+package studio
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"atelier.dev/atelier/backend/causal"
+	"atelier.dev/atelier/backend/control"
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/object"
+)
+
+func (w *world) addAgent(c Caller, name string) Decided {
+	w.t.Helper()
+	d, err := w.AddActor(background, c, name, event.Agent)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+// An actor acts from its record on, and its acts are valid.
+func TestAnEnrolledActorActs(t *testing.T) {
+	w := newWorld(t)
+	c := w.caller(event.SurfaceCLI)
+	d := w.addAgent(c, "worker")
+	if d.Index != 1 || d.Document["name"] != "worker" || d.Document["actor_kind"] != "agent" || d.Ack.Event != d.Record {
+		t.Errorf("the answer is %+v", d)
+	}
+	if r, err := w.log.Relate(d.Request, d.Record); err != nil || r != causal.Before {
+		t.Errorf("the record is %v its request: %v", r, err)
+	}
+	agent := w.newSession(SessionRequest{As: "worker", Surface: event.SurfaceCLI})
+	id, _ := w.run(agent, "its own")
+	if x, _ := w.execution(id); x.CreatedBy.ID != d.ID || x.CreatedBy.Kind != event.Agent {
+		t.Errorf("it is by %v", x.CreatedBy)
+	}
+	w.noneVoid()
+	if problems, _ := w.audited(); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+func TestARefusalIsAnErrorAndARecord(t *testing.T) {
+	w := newWorld(t)
+	c := w.caller(event.SurfaceCLI)
+	worker := w.addAgent(c, "worker")
+	if _, err := w.AddActor(background, c, "worker", event.Agent); !fault.Is(err, "name_taken") {
+		t.Error("a name is given twice:", err)
+	}
+	if e := w.last(event.ActorEnrolledType); e.Header.Seq != 2 || e.Header.Facts.Decision.Reason != "name_taken" {
+		t.Errorf("the refusal is no record: %+v", e.Header)
+	}
+	agent := w.newSession(SessionRequest{As: "worker", Surface: event.SurfaceCLI})
+	if _, err := w.AddActor(background, agent, "helper", event.Agent); !fault.Is(err, "agent_asks") {
+		t.Error("an agent enrols another:", err)
+	}
+	if _, err := w.RetireActor(background, c, "anna", ""); !fault.Is(err, "last_person") {
+		t.Error("nobody is left:", err)
+	}
+	if _, err := w.RetireActor(background, c, worker.ID.String(), "done"); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.NewSession(background, SessionRequest{As: "worker", Surface: event.SurfaceCLI}); !fault.Is(err, "actor_retired") {
+		t.Error("who is retired acts:", err)
+	}
+	w.addAgent(c, "worker") // the name is free again
+	for _, name := range []string{"", " x", "-x", "a\nb"} {
+		if _, err := w.AddActor(background, c, name, event.Agent); !fault.Is(err, "name_bad") {
+			t.Errorf("%q was taken: %v", name, err)
+		}
+	}
+}
+
+// unrecorded is a log that takes no records.
+type unrecorded struct {
+	Log
+	off bool
+}
+
+var errNoRecord = errors.New("the core is killed here")
+
+func (l *unrecorded) AppendRecord(ctx context.Context, r control.Record) (event.Event, error) {
+	if l.off {
+		return event.Event{}, errNoRecord
+	}
+	return l.Log.AppendRecord(ctx, r)
+}
+
+// A core that is killed between a request and its record leaves the answer to
+// the next one, and there is one.
+func TestARequestIsAnsweredByTheNextCore(t *testing.T) {
+	w := newWorld(t)
+	c := w.caller(event.SurfaceCLI)
+	w.p.Log = &unrecorded{w.p.Log, true}
+	if _, err := w.AddActor(background, c, "worker", event.Agent); !errors.Is(err, errNoRecord) {
+		t.Fatal(err)
+	}
+	w.restart()
+	if len(w.events(event.ActorEnrolledType)) != 1 {
+		t.Fatal("the request is not answered once")
+	}
+	if id, err := w.findOf(object.KindActor, "worker"); err != nil || id != w.last(event.ActorEnrolledType).ID {
+		t.Error(err)
+	}
+	w.restart()
+	if len(w.events(event.ActorEnrolledType)) != 1 {
+		t.Error("it is answered twice")
+	}
+	w.noneVoid()
+}
