@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +55,10 @@ func (p *program) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var core struct{ Findings []finding }
+	var core struct {
+		Findings []finding
+		Sizes    []kindSize
+	}
 	if err := decode(a, &core); err != nil {
 		return err
 	}
@@ -64,9 +68,9 @@ func (p *program) doctor(ctx context.Context) error {
 		for _, f := range all {
 			list = append(list, f.document())
 		}
-		err = p.print(document{{"findings", list}, {"read_frontier", documentOf(a).get("read_frontier")}})
+		err = p.print(document{{"findings", list}, {"sizes", documentOf(a).get("sizes")}, {"read_frontier", documentOf(a).get("read_frontier")}})
 	} else {
-		err = tellFindings(p.stdout, all)
+		err = errors.Join(tellFindings(p.stdout, all), tellSizes(p.stdout, core.Sizes))
 	}
 	if err != nil {
 		return err
@@ -77,6 +81,24 @@ func (p *program) doctor(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// kindSize is what one kind of thing takes.
+type kindSize struct {
+	Kind         string
+	Count, Bytes uint64
+}
+
+// tellSizes says what the home keeps, so that nothing grows unseen.
+func tellSizes(w io.Writer, all []kindSize) error {
+	rows := make([][]string, 0, len(all))
+	for _, s := range all {
+		rows = append(rows, []string{s.Kind, fmt.Sprint(s.Count), size(s.Bytes)})
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return table(w, []string{"KEPT", "COUNT", "SIZE"}, rows)
 }
 
 // ourFindings are what the command line itself needs.

@@ -50,7 +50,14 @@ func (e execution) ending() error {
 
 // list returns every terminal in the core's order, and the answer itself.
 func (s *studio) list(ctx context.Context) ([]execution, proto.Message, error) {
-	a, err := do(ctx, s.Executions.List, ask(s, s.Executions.List))
+	return s.listAt(ctx, "")
+}
+
+// listAt is list as of a cut.
+func (s *studio) listAt(ctx context.Context, at string) ([]execution, proto.Message, error) {
+	q := ask(s, s.Executions.List)
+	q.Msg.At = at
+	a, err := do(ctx, s.Executions.List, q)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -63,7 +63,7 @@ func (p *program) actorListCommand() *cobra.Command {
 			return p.lists(cmd.Context(), "actor", w, "", actorRows)
 		},
 	}
-	cmd.Flags().StringVar(&w.at, "at", "", "as of a cut: a checkpoint, an event, or arrival:N")
+	w.atFlag(cmd)
 	return cmd
 }
 

@@ -19,6 +19,10 @@ type vantage struct{ branch, at string }
 // flags adds the options that name a place.
 func (w *vantage) flags(cmd *cobra.Command) {
 	w.branchFlag(cmd)
+	w.atFlag(cmd)
+}
+
+func (w *vantage) atFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.at, "at", "", "as of a cut: a checkpoint, an event (what its author had), or arrival:N")
 }
 

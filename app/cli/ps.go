@@ -15,6 +15,7 @@ import (
 
 func (p *program) psCommand() *cobra.Command {
 	var running, quiet bool
+	var w vantage
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List the terminals, those that ended too",
@@ -22,20 +23,21 @@ func (p *program) psCommand() *cobra.Command {
 			"wrote and when it started. Those that run come first, the newest before the older ones.",
 		Example: "atelier ps\natelier ps --running --quiet",
 		Args:    wants(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.ps(cmd.Context(), running, quiet) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.ps(cmd.Context(), running, quiet, w.at) },
 	}
+	w.atFlag(cmd)
 	cmd.Flags().BoolVar(&running, "running", false, "leave out those that ended")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the names alone")
 	return cmd
 }
 
-func (p *program) ps(ctx context.Context, running, quiet bool) error {
+func (p *program) ps(ctx context.Context, running, quiet bool, at string) error {
 	s, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	all, answer, err := s.list(ctx)
+	all, answer, err := s.listAt(ctx, at)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type part struct {
 	to     *uint64 // exclusive
 	follow bool
 	timing bool
+	vantage
 }
 
 // recording is a piece of a recorded stream as the core sends it.
@@ -66,6 +67,7 @@ func (p *program) transcriptCommand() *cobra.Command {
 			return p.transcript(cmd.Context(), q, raw)
 		},
 	}
+	q.atFlag(cmd)
 	flags := cmd.Flags()
 	flags.Uint64Var(&q.from, "from", 0, "begin at this byte")
 	flags.Uint64Var(&to, "to", 0, "end before this byte (default: all there is)")
@@ -156,6 +158,7 @@ func (s *studio) recorded(ctx context.Context, q part, one func(recording) error
 	r := askStream(s, s.Executions.Transcript)
 	r.Msg.Execution, r.Msg.From, r.Msg.To = q.ref, q.from, q.to
 	r.Msg.Follow, r.Msg.Timing = q.follow, q.timing
+	r.Msg.At = q.at
 	whole = true
 	err = each(ctx, s.Executions.Transcript, r, func(m proto.Message) error {
 		piece := m.(recording) // each answer of Transcript is one

@@ -26,7 +26,7 @@ func portsOf(h home.Home, log *badgerlog.Log, report badgerlog.Report, say func(
 	if err != nil {
 		return studio.Ports{}, err
 	}
-	return studio.Ports{Log: log, Auditor: auditor{log, report, true}, Spools: recorded, Quota: quota, Reserve: spoolReserve,
+	return studio.Ports{Log: log, Auditor: auditor{log, report, true}, Spools: recorded, Quota: quota, Reserve: spoolReserve, Sizes: sizesOf(log),
 		Boot: boot(say), Now: time.Now, Random: rand.Reader, Tell: say}, nil
 }
 
@@ -93,6 +93,18 @@ func boot(say func(level, message string)) string {
 	}
 	say("warn", "the machine does not name its start, so sessions end with this core: "+err.Error())
 	return rand.Text()
+}
+
+// sizesOf tells the sizes of a log in the studio's words.
+func sizesOf(log *badgerlog.Log) func() ([]studio.Size, error) {
+	return func() ([]studio.Size, error) {
+		sizes, err := log.Sizes()
+		all := make([]studio.Size, 0, len(sizes))
+		for _, s := range sizes {
+			all = append(all, studio.Size(s))
+		}
+		return all, err
+	}
 }
 
 // auditor is the audit of the log in the studio's words.

@@ -41,7 +41,14 @@ func (s core) Doctor(ctx context.Context, _ *connect.Request[atelierv1.DoctorReq
 	if s.o.Findings != nil {
 		found = append(found, s.o.Findings()...)
 	}
+	sizes, err := s.o.Studio.Sizes()
+	if err != nil {
+		return nil, err
+	}
 	m := &atelierv1.DoctorResponse{ReadFrontier: s.words.heads(read)}
+	for _, z := range sizes {
+		m.Sizes = append(m.Sizes, &atelierv1.Size{Kind: z.Kind, Bytes: z.Bytes, Count: z.Count})
+	}
 	for _, f := range found {
 		m.Findings = append(m.Findings, &atelierv1.Finding{Name: text(f.Name), Level: text(f.Level), Message: text(f.Message), Mend: text(f.Mend)})
 	}

@@ -34,7 +34,7 @@ func (s executions) List(ctx context.Context, q *connect.Request[atelierv1.ListE
 	if err != nil {
 		return nil, err
 	}
-	all, read, err := s.o.Studio.Executions(ctx, c)
+	all, read, err := s.o.Studio.Executions(ctx, c, studio.Where{At: q.Msg.GetAt()})
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (s executions) Transcript(ctx context.Context, q *connect.Request[atelierv1
 		return err
 	}
 	m := q.Msg
-	part := studio.TranscriptRequest{From: m.GetFrom(), To: m.To, Follow: m.GetFollow(), Timing: m.GetTiming()}
+	part := studio.TranscriptRequest{From: m.GetFrom(), To: m.To, Follow: m.GetFollow(), Timing: m.GetTiming(), At: m.GetAt()}
 	return s.o.Studio.Transcript(ctx, c, m.GetExecution(), part, func(p studio.Piece) error {
 		for _, one := range s.words.pieces(p) {
 			if err := out.Send(one); err != nil {

@@ -57,6 +57,10 @@ func (m *memory) WhyNot(_ context.Context, _ studio.Caller, ref string, t event.
 		Against: []studio.Obstacle{{Type: t, Reason: "illegal_transition", Message: "m", Mend: "d", Events: []event.ID{session}}}, Read: read}, m.did("WhyNot")
 }
 
+func (m *memory) Sizes() ([]studio.Size, error) {
+	return []studio.Size{{Kind: "headers", Count: 3, Bytes: 1 << 40}}, m.did("Sizes")
+}
+
 func (m *memory) CreateCheckpoint(_ context.Context, _ studio.Caller, q studio.CheckpointRequest) (studio.CheckpointMade, error) {
 	m.asked.checkpoint = q
 	return studio.CheckpointMade{ID: anID, Name: q.Name, Digest: "d", Ack: acked}, m.did("CreateCheckpoint")
@@ -154,6 +158,10 @@ func TestObjectsAreAnswered(t *testing.T) {
 	w.says("ObjectService/Relate", `{"a":"x","b":"y","limit":1}`, `"relation":"before"`, `"concurrent":[{`, `"more":true`, `"follows":["`+session.String())
 	w.says("ObjectService/Why", `{"ref":"work.title"}`, `"field":"title"`, `"summary":"anna added work"`)
 	w.says("ObjectService/WhyNot", `{"object":"work","type":"work_item.completed"}`, `"state":"pending"`, `"allowed":["work_item.claimed"]`, `"reason":"illegal_transition"`, session.String())
+}
+
+func TestSizesAreAnswered(t *testing.T) {
+	newWorld(t).says("CoreService/Doctor", `{}`, `"sizes":[{`, `"headers"`, `"1099511627776"`)
 }
 
 func TestCheckpointsAreAnswered(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 type Health interface {
 	Status() studio.Status
 	Doctor(ctx context.Context) ([]studio.Finding, studio.Frontier, error)
+	Sizes() ([]studio.Size, error)
 	OpenSession(ctx context.Context, surface event.Surface, id string) (studio.Session, studio.Frontier, error)
 	Caller(session string) (studio.Caller, error)
 }
@@ -20,7 +21,7 @@ type Health interface {
 // Terminals are programs that run, from birth to end.
 type Terminals interface {
 	Start(ctx context.Context, c studio.Caller, r studio.StartRequest) (studio.Started, error)
-	Executions(ctx context.Context, c studio.Caller) ([]studio.Execution, studio.Frontier, error)
+	Executions(ctx context.Context, c studio.Caller, at studio.Where) ([]studio.Execution, studio.Frontier, error)
 	WatchExecutions(ctx context.Context, c studio.Caller, changes bool, each func(studio.Listing) error) error
 	Wait(ctx context.Context, c studio.Caller, ref string) (studio.Execution, studio.Frontier, error)
 }

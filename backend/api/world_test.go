@@ -93,7 +93,7 @@ func (m *memory) Start(_ context.Context, _ studio.Caller, r studio.StartRequest
 	return studio.Started{ID: anID, Name: "n", Ack: acked}, m.did("Start")
 }
 
-func (m *memory) Executions(context.Context, studio.Caller) ([]studio.Execution, studio.Frontier, error) {
+func (m *memory) Executions(context.Context, studio.Caller, studio.Where) ([]studio.Execution, studio.Frontier, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []studio.Execution
@@ -105,7 +105,7 @@ func (m *memory) Executions(context.Context, studio.Caller) ([]studio.Execution,
 
 // WatchExecutions sends one list, a partial one if changes are asked for, and holds.
 func (m *memory) WatchExecutions(ctx context.Context, c studio.Caller, changes bool, each func(studio.Listing) error) error {
-	all, read, _ := m.Executions(ctx, c)
+	all, read, _ := m.Executions(ctx, c, studio.Where{})
 	if err := each(studio.Listing{Executions: all, Read: read}); err != nil {
 		return err
 	}

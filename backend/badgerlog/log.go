@@ -41,6 +41,7 @@ type Log struct {
 	orderMu sync.RWMutex
 	order   *causal.Index
 	chains  chains
+	held    held
 	ids     ids
 	runs    runs
 

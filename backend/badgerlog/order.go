@@ -67,5 +67,6 @@ func asParent(err error) error {
 // learn adds a durable event. The caller holds orderMu.
 func (l *Log) learn(arrival uint64, e *event.Event) error {
 	l.ids.add(e.ID, arrival)
+	l.held.add(e)
 	return l.order.Add(*e)
 }

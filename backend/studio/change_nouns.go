@@ -133,3 +133,9 @@ type Compared struct {
 	DigestA, DigestB string
 	Read             Frontier
 }
+
+// Size is what one kind of thing takes: how many there are, and their bytes.
+type Size struct {
+	Kind         string
+	Count, Bytes uint64
+}

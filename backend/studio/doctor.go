@@ -28,6 +28,21 @@ func (s *Studio) Doctor(ctx context.Context) ([]Finding, Frontier, error) {
 	return all, read, err
 }
 
+// Sizes tells what the home keeps by kind, and what it takes.
+func (s *Studio) Sizes() ([]Size, error) {
+	all, err := s.p.Sizes()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	written := Size{Kind: "transcripts"}
+	for _, x := range s.fold.Executions() {
+		written.Count, written.Bytes = written.Count+1, written.Bytes+x.Output
+	}
+	return append(all, written), nil
+}
+
 func (s *Studio) logFinding() Finding {
 	if why := s.p.Log.ReadOnly(); why != "" {
 		return Finding{Name: "log", Level: "failed", Message: "the log takes no more writes: " + why,

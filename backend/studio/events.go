@@ -19,7 +19,7 @@ func (s *Studio) Events(ctx context.Context, c Caller, f EventFilter, each func(
 		return err
 	}
 	if f.Follow && f.At != "" {
-		return fault.New(fault.InvalidArgument, "watch_past", "the past does not go on", "leave out --follow, or --at")
+		return watchPast()
 	}
 	wanted, err := s.wanted(f)
 	if err != nil {

@@ -56,7 +56,7 @@ func TestNoAnswerIsOlderThanItsFrontier(t *testing.T) {
 	}
 	reads := map[string]func(Caller) (Frontier, string){
 		"list": func(c Caller) (Frontier, string) {
-			all, read, err := w.Executions(background, c)
+			all, read, err := w.Executions(background, c, Where{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func TestAReaderWaitsForWhatItWasShown(t *testing.T) {
 	ctx := &asked{Context: background, asked: make(chan struct{})}
 	got := make(chan string, 1)
 	go func() {
-		all, _, err := w.Executions(ctx, web)
+		all, _, err := w.Executions(ctx, web, Where{})
 		if err != nil {
 			got <- err.Error()
 			return
@@ -175,7 +175,7 @@ func TestAnAnswerIsTheStateOfItsFrontier(t *testing.T) {
 		}
 	}
 	go ask(func() (Frontier, string, error) {
-		all, read, err := w.Executions(background, web)
+		all, read, err := w.Executions(background, web, Where{})
 		return read, all[0].Name, err
 	})
 	go ask(func() (Frontier, string, error) {

@@ -96,7 +96,7 @@ func (s *Studio) WatchObjects(ctx context.Context, c Caller, f ObjectFilter, eac
 		return err
 	}
 	if f.At != "" || f.Branch != "" && f.Branch != "main" {
-		return fault.New(fault.InvalidArgument, "watch_past", "the past does not change", "list it, or watch main")
+		return watchPast()
 	}
 	w := s.watch()
 	defer s.unwatch(w)
@@ -118,6 +118,10 @@ func (s *Studio) WatchObjects(ctx context.Context, c Caller, f ObjectFilter, eac
 			return err
 		}
 	}
+}
+
+func watchPast() error {
+	return fault.New(fault.InvalidArgument, "watch_past", "the past does not go on", "read it without waiting for more")
 }
 
 // changedTo returns the objects of a kind that a watcher has to be told of, in

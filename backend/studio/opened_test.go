@@ -136,7 +136,7 @@ func TestARenameAfterWaitIsBasedOnWhatItAnswered(t *testing.T) {
 	w := newWorld(t)
 	cli, web := w.caller(event.SurfaceCLI), w.caller(event.SurfaceWeb)
 	id, shim := w.run(cli, "one")
-	if _, _, err := w.Executions(background, web); err != nil {
+	if _, _, err := w.Executions(background, web, Where{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := w.Rename(background, cli, "one", "two"); err != nil {

@@ -153,6 +153,8 @@ type Ports struct {
 	Programs     Programs
 	Environments Environments
 	Key          Key
+	// Sizes tells what the log holds by kind.
+	Sizes func() ([]Size, error)
 	// Quota is the most bytes of one execution's spool, Reserve the least free
 	// bytes of its disk: beyond them the program waits.
 	Quota, Reserve uint64

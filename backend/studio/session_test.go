@@ -30,7 +30,7 @@ func TestSessionsThatOnlyLookAreConcurrent(t *testing.T) {
 	w := newWorld(t)
 	cli, web := w.caller(event.SurfaceCLI), w.caller(event.SurfaceWeb)
 	first, _ := w.run(cli, "first")
-	if _, _, err := w.Executions(background, web); err != nil {
+	if _, _, err := w.Executions(background, web, Where{}); err != nil {
 		t.Fatal(err)
 	}
 	err := w.Events(background, web, EventFilter{}, func([]Event, Frontier) error { return nil })
@@ -57,7 +57,7 @@ func TestACommandIsBasedOnTheVersionLastReturned(t *testing.T) {
 	id, _ := w.run(cli, "one")
 	look := func(c Caller) {
 		t.Helper()
-		if _, _, err := w.Executions(background, c); err != nil {
+		if _, _, err := w.Executions(background, c, Where{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -200,7 +200,7 @@ func TestAStoreBehindTheFloorIsStale(t *testing.T) {
 	w := newWorld(t)
 	cli := w.caller(event.SurfaceCLI)
 	w.run(cli, "one")
-	if _, _, err := w.Executions(background, cli); err != nil {
+	if _, _, err := w.Executions(background, cli, Where{}); err != nil {
 		t.Fatal(err)
 	}
 	ahead := Frontier(w.log.Heads())
@@ -213,11 +213,11 @@ func TestAStoreBehindTheFloorIsStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.restart()
-	_, _, err = w.Executions(background, cli)
+	_, _, err = w.Executions(background, cli, Where{})
 	if !fault.Is(err, "stale") || fault.Of(err).Code != fault.Unavailable {
 		t.Fatalf("a store that lacks what was shown answers %v", err)
 	}
-	if _, _, err := w.Executions(background, Caller{}); err != nil {
+	if _, _, err := w.Executions(background, Caller{}, Where{}); err != nil {
 		t.Errorf("a caller without a session: %v", err)
 	}
 }

@@ -122,7 +122,7 @@ func TestForgettingWhatIsLostIsRecorded(t *testing.T) {
 		t.Errorf("the record says %+v: %v", body, err)
 	}
 	for _, all := range []Caller{{Session: o.ID}, c} {
-		if _, _, err := w.Executions(background, all); err != nil {
+		if _, _, err := w.Executions(background, all, Where{}); err != nil {
 			t.Error("a session of that actor is refused still:", err)
 		}
 	}

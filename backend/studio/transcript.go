@@ -18,6 +18,8 @@ type TranscriptRequest struct {
 	Follow bool
 	// Timing asks for the recorded ranges with the first piece.
 	Timing bool
+	// At is the cut whose end of the stream is the end; empty for the present.
+	At string
 }
 
 // Transcript calls each with the recorded bytes of a part, in order. All of
@@ -31,8 +33,35 @@ func (s *Studio) Transcript(ctx context.Context, c Caller, ref string, q Transcr
 	if q.To != nil && *q.To < q.From {
 		return fault.New(fault.InvalidArgument, "range", "the part ends before it begins", "give a later end")
 	}
+	if q.At != "" {
+		if err := s.endAt(id, &q); err != nil {
+			return err
+		}
+	}
 	t := &transcript{s: s, c: c, id: id, q: q, each: each}
 	return t.read(ctx)
+}
+
+// endAt ends a part where the stream ended in its cut.
+func (s *Studio) endAt(id event.ID, q *TranscriptRequest) error {
+	if q.Follow {
+		return watchPast()
+	}
+	sc, _, err := s.sceneAt(Where{At: q.At})
+	if err != nil {
+		return err
+	}
+	x, known := sc.objects.Execution(id)
+	switch {
+	case !known:
+		return fault.New(fault.NotFound, "execution_unknown", "the terminal was not there then", "read it as it stands")
+	case q.From > x.Output:
+		return beyond(q.From, x.Output)
+	}
+	if end := x.Output; q.To == nil || *q.To > end {
+		q.To = &end
+	}
+	return nil
 }
 
 type transcript struct {
@@ -92,7 +121,11 @@ func (t *transcript) begins() error {
 	if t.q.From <= x.Output {
 		return nil
 	}
-	return fault.New(fault.OutOfRange, "output_range", fmt.Sprintf("output was asked for from %d on, and ends at %d", t.q.From, x.Output),
+	return beyond(t.q.From, x.Output)
+}
+
+func beyond(from, end uint64) error {
+	return fault.New(fault.OutOfRange, "output_range", fmt.Sprintf("output was asked for from %d on, and ends at %d", from, end),
 		"begin at the end or before it")
 }
 
@@ -155,12 +188,12 @@ func (t *transcript) show(end uint64, last bool) error {
 
 // rangesOf lists what events name of an execution's stream.
 func (s *Studio) rangesOf(id event.ID) ([]OutputRange, error) {
+	events, err := s.history(id)
 	var all []OutputRange
-	err := s.scan(0, func(_ uint64, e event.Event) error {
-		if e.Header.Type == event.ExecutionOutputType && len(e.Header.Affected) == 1 && e.Header.Affected[0] == id {
-			all = append(all, OutputRange{e.ID, e.Header.Facts.Range.From, e.Header.Facts.Range.To, time.Unix(0, e.Header.WallTime)})
+	for _, e := range events {
+		if r := e.Header.Facts.Range; e.Header.Type == event.ExecutionOutputType && r != nil {
+			all = append(all, OutputRange{e.ID, r.From, r.To, time.Unix(0, e.Header.WallTime)})
 		}
-		return nil
-	})
+	}
 	return all, err
 }

@@ -10,11 +10,24 @@ import (
 	"atelier.dev/atelier/backend/object"
 )
 
-// Executions lists all executions, ended ones too, in order of creation. It
-// raises only the floor.
-func (s *Studio) Executions(ctx context.Context, c Caller) ([]Execution, Frontier, error) {
+// Executions lists all executions, ended ones too, in order of creation, as they
+// stand or in a cut. It raises only the floor. Reasons: those of cuts.
+func (s *Studio) Executions(ctx context.Context, c Caller, at Where) ([]Execution, Frontier, error) {
+	if at.At != "" {
+		return s.pastExecutions(ctx, c, at)
+	}
 	l, err := s.list(ctx, c, false, s.fold.Executions)
 	return l.Executions, l.Read, err
+}
+
+func (s *Studio) pastExecutions(ctx context.Context, c Caller, at Where) (all []Execution, read Frontier, err error) {
+	read, err = s.in(ctx, c, at, func(sc scene) error {
+		for _, x := range sc.objects.Executions() {
+			all = append(all, sc.viewing(x))
+		}
+		return nil
+	})
+	return all, read, err
 }
 
 // WatchExecutions calls each with the list now and after every change of it,

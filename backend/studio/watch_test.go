@@ -97,7 +97,7 @@ func TestAWatcherIsToldWhatChanged(t *testing.T) {
 	watched.until(known, func() bool { return known[three].State == "running" })
 	shim.note(attach.Note{Kind: attach.NoteExited})
 	watched.until(known, func() bool { return known[two].Over() && known[two].PID == 0 })
-	all, _, err := w.Executions(background, web)
+	all, _, err := w.Executions(background, web, Where{})
 	if err != nil || len(all) != len(known) {
 		t.Fatalf("%d of %d are known, %v", len(known), len(all), err)
 	}
@@ -251,7 +251,7 @@ func TestPartialListsMakeTheWholeOne(t *testing.T) {
 		}
 		look(true)
 	}
-	all, _, err := w.Executions(background, web)
+	all, _, err := w.Executions(background, web, Where{})
 	if err != nil || len(all) != len(known) {
 		t.Fatalf("%d of %d are known, %v", len(known), len(all), err)
 	}

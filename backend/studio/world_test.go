@@ -79,7 +79,7 @@ func (w *world) open() {
 }
 
 func (w *world) ports() Ports {
-	return Ports{Log: refusing{w.log, w}, Spools: w, Shims: w, Typist: w, Links: w, Programs: w, Environments: w, Auditor: w, Boot: w.boot, Key: keyfile.NewSigner(w.key),
+	return Ports{Log: refusing{w.log, w}, Spools: w, Shims: w, Typist: w, Links: w, Programs: w, Environments: w, Auditor: w, Boot: w.boot, Key: keyfile.NewSigner(w.key), Sizes: w.sizes,
 		Now: time.Now, Random: chance{w}, Quota: 1 << 30, Tell: func(level, message string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -614,3 +614,5 @@ func (s *fakeShim) dies() {
 	s.alive = false
 	s.hangUp()
 }
+
+func (w *world) sizes() ([]Size, error) { return []Size{{"headers", 1, 2}}, w.faults.of("sizes") }
