@@ -13,6 +13,7 @@ import (
 
 	"atelier.dev/atelier/backend/badgerlog"
 	"atelier.dev/atelier/backend/fault"
+	"atelier.dev/atelier/backend/git"
 	"atelier.dev/atelier/backend/home"
 	"atelier.dev/atelier/backend/loginshell"
 	"atelier.dev/atelier/backend/shimlink"
@@ -42,6 +43,7 @@ func (d *daemon) linkShims(p *studio.Ports) error {
 	}
 	p.Shims = shimlink.New(filepath.Join(filepath.Dir(self), "atelier-shim"), d.stderr, d.umask)
 	p.Typist, p.Links, p.Programs = shimlink.NewTypist(), shimlink.NewLinks(d.home.Runtime), shimlink.Programs{}
+	p.Repositories = repositories{}
 	p.Environments = loginshell.New(loginshell.Me())
 	return nil
 }
@@ -93,6 +95,13 @@ func boot(say func(level, message string)) string {
 	}
 	say("warn", "the machine does not name its start, so sessions end with this core: "+err.Error())
 	return rand.Text()
+}
+
+// repositories are git's commits in the studio's words.
+type repositories struct{ git.Reader }
+
+func (r repositories) Commits(ctx context.Context, folder string, refs []string, each func(studio.Commit) error) error {
+	return r.Reader.Commits(ctx, folder, refs, func(c git.Commit) error { return each(studio.Commit(c)) })
 }
 
 // sizesOf tells the sizes of a log in the studio's words.

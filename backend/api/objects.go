@@ -163,3 +163,13 @@ func (s objects) WhyNot(ctx context.Context, q *connect.Request[atelierv1.WhyNot
 	}
 	return connect.NewResponse(answer), nil
 }
+
+func (s objects) ImportGit(ctx context.Context, q *connect.Request[atelierv1.ImportGitRequest], out *connect.ServerStream[atelierv1.ImportGitResponse]) error {
+	c, err := s.caller(q)
+	if err != nil {
+		return err
+	}
+	return s.o.Studio.ImportGit(ctx, c, q.Msg.GetFolder(), q.Msg.GetRefs(), func(g studio.GitProgress) error {
+		return out.Send(&atelierv1.ImportGitResponse{Commits: g.Commits, Known: g.Known, Lanes: g.Lanes, Done: g.Done, Ack: s.words.ack(g.Ack)})
+	})
+}

@@ -57,6 +57,11 @@ func (m *memory) WhyNot(_ context.Context, _ studio.Caller, ref string, t event.
 		Against: []studio.Obstacle{{Type: t, Reason: "illegal_transition", Message: "m", Mend: "d", Events: []event.ID{session}}}, Read: read}, m.did("WhyNot")
 }
 
+func (m *memory) ImportGit(_ context.Context, _ studio.Caller, folder string, refs []string, each func(studio.GitProgress) error) error {
+	m.asked.ref = folder + strings.Join(refs, "")
+	return each(studio.GitProgress{Commits: 3, Known: 1, Lanes: 2, Done: true, Ack: acked})
+}
+
 func (m *memory) Sizes() ([]studio.Size, error) {
 	return []studio.Size{{Kind: "headers", Count: 3, Bytes: 1 << 40}}, m.did("Sizes")
 }
@@ -158,6 +163,14 @@ func TestObjectsAreAnswered(t *testing.T) {
 	w.says("ObjectService/Relate", `{"a":"x","b":"y","limit":1}`, `"relation":"before"`, `"concurrent":[{`, `"more":true`, `"follows":["`+session.String())
 	w.says("ObjectService/Why", `{"ref":"work.title"}`, `"field":"title"`, `"summary":"anna added work"`)
 	w.says("ObjectService/WhyNot", `{"object":"work","type":"work_item.completed"}`, `"state":"pending"`, `"allowed":["work_item.claimed"]`, `"reason":"illegal_transition"`, session.String())
+}
+
+func TestAnImportTellsItsProgress(t *testing.T) {
+	w := newWorld(t)
+	a := ask(t, w.local, "POST", "http://core/api/atelier.v1.ObjectService/ImportGit", envelope(`{"folder":"/src","refs":["main"]}`), "Content-Type", "application/connect+json", SessionHeader, session.String())
+	if a.status != 200 || !strings.Contains(a.body, `"commits":"3"`) || !strings.Contains(a.body, `"lanes":"2"`) || w.studio.asked.ref != "/srcmain" {
+		t.Errorf("it answers %d %s to %s", a.status, a.body, w.studio.asked.ref)
+	}
 }
 
 func TestSizesAreAnswered(t *testing.T) {

@@ -54,6 +54,7 @@ type Record interface {
 type Objects interface {
 	Change(ctx context.Context, c studio.Caller, q studio.ChangeRequest) (studio.Changed, error)
 	Objects(ctx context.Context, c studio.Caller, f studio.ObjectFilter) (studio.ObjectList, error)
+	ImportGit(ctx context.Context, c studio.Caller, folder string, refs []string, each func(studio.GitProgress) error) error
 	WatchObjects(ctx context.Context, c studio.Caller, f studio.ObjectFilter, each func(studio.ObjectList) error) error
 }
 

@@ -46,6 +46,8 @@ const (
 	nameMax = 200
 	// birthNameMax is the longest name that is made of command and folder.
 	birthNameMax = 40
+	// progressEvery is how many commits are taken between two words about it.
+	progressEvery = 500
 	// pastsMax is how many folds of cuts are kept: somebody looks at two at once.
 	pastsMax = 4
 	// concurrentUsual and concurrentMax are how many concurrent events are listed

@@ -152,6 +152,7 @@ type Ports struct {
 	Links        Links
 	Programs     Programs
 	Environments Environments
+	Repositories Repositories
 	Key          Key
 	// Sizes tells what the log holds by kind.
 	Sizes func() ([]Size, error)

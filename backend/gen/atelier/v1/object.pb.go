@@ -336,6 +336,138 @@ func (x *ListObjectsResponse) GetReadFrontier() []*Head {
 	return nil
 }
 
+type ImportGitRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The folder of the repository, absolute.
+	Folder string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Branches, tags or commits; empty for all references.
+	Refs          []string `protobuf:"bytes,2,rep,name=refs,proto3" json:"refs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportGitRequest) Reset() {
+	*x = ImportGitRequest{}
+	mi := &file_atelier_v1_object_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportGitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportGitRequest) ProtoMessage() {}
+
+func (x *ImportGitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atelier_v1_object_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportGitRequest.ProtoReflect.Descriptor instead.
+func (*ImportGitRequest) Descriptor() ([]byte, []int) {
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ImportGitRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *ImportGitRequest) GetRefs() []string {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
+type ImportGitResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Commits that were read, and those of them that were here already.
+	Commits uint64 `protobuf:"varint,1,opt,name=commits,proto3" json:"commits,omitempty"`
+	Known   uint64 `protobuf:"varint,2,opt,name=known,proto3" json:"known,omitempty"`
+	// Sessions that were opened: lines of commits of which each follows the last.
+	Lanes         uint64 `protobuf:"varint,3,opt,name=lanes,proto3" json:"lanes,omitempty"`
+	Done          bool   `protobuf:"varint,4,opt,name=done,proto3" json:"done,omitempty"`
+	Ack           *Ack   `protobuf:"bytes,5,opt,name=ack,proto3" json:"ack,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportGitResponse) Reset() {
+	*x = ImportGitResponse{}
+	mi := &file_atelier_v1_object_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportGitResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportGitResponse) ProtoMessage() {}
+
+func (x *ImportGitResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atelier_v1_object_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportGitResponse.ProtoReflect.Descriptor instead.
+func (*ImportGitResponse) Descriptor() ([]byte, []int) {
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ImportGitResponse) GetCommits() uint64 {
+	if x != nil {
+		return x.Commits
+	}
+	return 0
+}
+
+func (x *ImportGitResponse) GetKnown() uint64 {
+	if x != nil {
+		return x.Known
+	}
+	return 0
+}
+
+func (x *ImportGitResponse) GetLanes() uint64 {
+	if x != nil {
+		return x.Lanes
+	}
+	return 0
+}
+
+func (x *ImportGitResponse) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *ImportGitResponse) GetAck() *Ack {
+	if x != nil {
+		return x.Ack
+	}
+	return nil
+}
+
 type RelateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Events by id or a part of one; or objects, whose newest versions are meant.
@@ -349,7 +481,7 @@ type RelateRequest struct {
 
 func (x *RelateRequest) Reset() {
 	*x = RelateRequest{}
-	mi := &file_atelier_v1_object_proto_msgTypes[4]
+	mi := &file_atelier_v1_object_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -361,7 +493,7 @@ func (x *RelateRequest) String() string {
 func (*RelateRequest) ProtoMessage() {}
 
 func (x *RelateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[4]
+	mi := &file_atelier_v1_object_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -374,7 +506,7 @@ func (x *RelateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RelateRequest.ProtoReflect.Descriptor instead.
 func (*RelateRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{4}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RelateRequest) GetA() string {
@@ -415,7 +547,7 @@ type RelateResponse struct {
 
 func (x *RelateResponse) Reset() {
 	*x = RelateResponse{}
-	mi := &file_atelier_v1_object_proto_msgTypes[5]
+	mi := &file_atelier_v1_object_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +559,7 @@ func (x *RelateResponse) String() string {
 func (*RelateResponse) ProtoMessage() {}
 
 func (x *RelateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[5]
+	mi := &file_atelier_v1_object_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +572,7 @@ func (x *RelateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RelateResponse.ProtoReflect.Descriptor instead.
 func (*RelateResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{5}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RelateResponse) GetRelation() string {
@@ -503,7 +635,7 @@ type Cause struct {
 
 func (x *Cause) Reset() {
 	*x = Cause{}
-	mi := &file_atelier_v1_object_proto_msgTypes[6]
+	mi := &file_atelier_v1_object_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +647,7 @@ func (x *Cause) String() string {
 func (*Cause) ProtoMessage() {}
 
 func (x *Cause) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[6]
+	mi := &file_atelier_v1_object_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +660,7 @@ func (x *Cause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cause.ProtoReflect.Descriptor instead.
 func (*Cause) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{6}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Cause) GetEventId() string {
@@ -602,7 +734,7 @@ type WhyRequest struct {
 
 func (x *WhyRequest) Reset() {
 	*x = WhyRequest{}
-	mi := &file_atelier_v1_object_proto_msgTypes[7]
+	mi := &file_atelier_v1_object_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +746,7 @@ func (x *WhyRequest) String() string {
 func (*WhyRequest) ProtoMessage() {}
 
 func (x *WhyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[7]
+	mi := &file_atelier_v1_object_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +759,7 @@ func (x *WhyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyRequest.ProtoReflect.Descriptor instead.
 func (*WhyRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{7}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WhyRequest) GetRef() string {
@@ -673,7 +805,7 @@ type WhyResponse struct {
 
 func (x *WhyResponse) Reset() {
 	*x = WhyResponse{}
-	mi := &file_atelier_v1_object_proto_msgTypes[8]
+	mi := &file_atelier_v1_object_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +817,7 @@ func (x *WhyResponse) String() string {
 func (*WhyResponse) ProtoMessage() {}
 
 func (x *WhyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[8]
+	mi := &file_atelier_v1_object_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +830,7 @@ func (x *WhyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyResponse.ProtoReflect.Descriptor instead.
 func (*WhyResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{8}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WhyResponse) GetObjectId() string {
@@ -751,7 +883,7 @@ type WhyNotRequest struct {
 
 func (x *WhyNotRequest) Reset() {
 	*x = WhyNotRequest{}
-	mi := &file_atelier_v1_object_proto_msgTypes[9]
+	mi := &file_atelier_v1_object_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +895,7 @@ func (x *WhyNotRequest) String() string {
 func (*WhyNotRequest) ProtoMessage() {}
 
 func (x *WhyNotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[9]
+	mi := &file_atelier_v1_object_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +908,7 @@ func (x *WhyNotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyNotRequest.ProtoReflect.Descriptor instead.
 func (*WhyNotRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{9}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WhyNotRequest) GetObject() string {
@@ -822,7 +954,7 @@ type Obstacle struct {
 
 func (x *Obstacle) Reset() {
 	*x = Obstacle{}
-	mi := &file_atelier_v1_object_proto_msgTypes[10]
+	mi := &file_atelier_v1_object_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -834,7 +966,7 @@ func (x *Obstacle) String() string {
 func (*Obstacle) ProtoMessage() {}
 
 func (x *Obstacle) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[10]
+	mi := &file_atelier_v1_object_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -847,7 +979,7 @@ func (x *Obstacle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Obstacle.ProtoReflect.Descriptor instead.
 func (*Obstacle) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{10}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Obstacle) GetType() string {
@@ -899,7 +1031,7 @@ type WhyNotResponse struct {
 
 func (x *WhyNotResponse) Reset() {
 	*x = WhyNotResponse{}
-	mi := &file_atelier_v1_object_proto_msgTypes[11]
+	mi := &file_atelier_v1_object_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1043,7 @@ func (x *WhyNotResponse) String() string {
 func (*WhyNotResponse) ProtoMessage() {}
 
 func (x *WhyNotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_object_proto_msgTypes[11]
+	mi := &file_atelier_v1_object_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1056,7 @@ func (x *WhyNotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyNotResponse.ProtoReflect.Descriptor instead.
 func (*WhyNotResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_object_proto_rawDescGZIP(), []int{11}
+	return file_atelier_v1_object_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WhyNotResponse) GetObjectId() string {
@@ -999,7 +1131,16 @@ const file_atelier_v1_object_proto_rawDesc = "" +
 	"\x13ListObjectsResponse\x121\n" +
 	"\aobjects\x18\x01 \x03(\v2\x17.google.protobuf.StructR\aobjects\x12\x18\n" +
 	"\apartial\x18\x02 \x01(\bR\apartial\x125\n" +
-	"\rread_frontier\x18\x03 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"A\n" +
+	"\rread_frontier\x18\x03 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\">\n" +
+	"\x10ImportGitRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x12\n" +
+	"\x04refs\x18\x02 \x03(\tR\x04refs\"\x90\x01\n" +
+	"\x11ImportGitResponse\x12\x18\n" +
+	"\acommits\x18\x01 \x01(\x04R\acommits\x12\x14\n" +
+	"\x05known\x18\x02 \x01(\x04R\x05known\x12\x14\n" +
+	"\x05lanes\x18\x03 \x01(\x04R\x05lanes\x12\x12\n" +
+	"\x04done\x18\x04 \x01(\bR\x04done\x12!\n" +
+	"\x03ack\x18\x05 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"A\n" +
 	"\rRelateRequest\x12\f\n" +
 	"\x01a\x18\x01 \x01(\tR\x01a\x12\f\n" +
 	"\x01b\x18\x02 \x01(\tR\x01b\x12\x14\n" +
@@ -1051,11 +1192,12 @@ const file_atelier_v1_object_proto_rawDesc = "" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n" +
 	"\aallowed\x18\x03 \x03(\tR\aallowed\x122\n" +
 	"\tobstacles\x18\x04 \x03(\v2\x14.atelier.v1.ObstacleR\tobstacles\x125\n" +
-	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier2\xcf\x03\n" +
+	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier2\xa1\x04\n" +
 	"\rObjectService\x12E\n" +
 	"\x06Change\x12\x19.atelier.v1.ChangeRequest\x1a\x1a.atelier.v1.ChangeResponse\"\x04\xa8\xbb\x18\x02\x12P\n" +
 	"\x04List\x12\x1e.atelier.v1.ListObjectsRequest\x1a\x1f.atelier.v1.ListObjectsResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12P\n" +
-	"\x05Watch\x12\x1e.atelier.v1.ListObjectsRequest\x1a\x1f.atelier.v1.ListObjectsResponse\"\x04\xa8\xbb\x18\x010\x01\x12H\n" +
+	"\x05Watch\x12\x1e.atelier.v1.ListObjectsRequest\x1a\x1f.atelier.v1.ListObjectsResponse\"\x04\xa8\xbb\x18\x010\x01\x12P\n" +
+	"\tImportGit\x12\x1c.atelier.v1.ImportGitRequest\x1a\x1d.atelier.v1.ImportGitResponse\"\x04\xa8\xbb\x18\x030\x01\x12H\n" +
 	"\x06Relate\x12\x19.atelier.v1.RelateRequest\x1a\x1a.atelier.v1.RelateResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12?\n" +
 	"\x03Why\x12\x16.atelier.v1.WhyRequest\x1a\x17.atelier.v1.WhyResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12H\n" +
 	"\x06WhyNot\x12\x19.atelier.v1.WhyNotRequest\x1a\x1a.atelier.v1.WhyNotResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01B6Z4atelier.dev/atelier/backend/gen/atelier/v1;atelierv1b\x06proto3"
@@ -1072,63 +1214,68 @@ func file_atelier_v1_object_proto_rawDescGZIP() []byte {
 	return file_atelier_v1_object_proto_rawDescData
 }
 
-var file_atelier_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_atelier_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_atelier_v1_object_proto_goTypes = []any{
 	(*ChangeRequest)(nil),       // 0: atelier.v1.ChangeRequest
 	(*ChangeResponse)(nil),      // 1: atelier.v1.ChangeResponse
 	(*ListObjectsRequest)(nil),  // 2: atelier.v1.ListObjectsRequest
 	(*ListObjectsResponse)(nil), // 3: atelier.v1.ListObjectsResponse
-	(*RelateRequest)(nil),       // 4: atelier.v1.RelateRequest
-	(*RelateResponse)(nil),      // 5: atelier.v1.RelateResponse
-	(*Cause)(nil),               // 6: atelier.v1.Cause
-	(*WhyRequest)(nil),          // 7: atelier.v1.WhyRequest
-	(*WhyResponse)(nil),         // 8: atelier.v1.WhyResponse
-	(*WhyNotRequest)(nil),       // 9: atelier.v1.WhyNotRequest
-	(*Obstacle)(nil),            // 10: atelier.v1.Obstacle
-	(*WhyNotResponse)(nil),      // 11: atelier.v1.WhyNotResponse
-	nil,                         // 12: atelier.v1.ChangeRequest.SetEntry
-	nil,                         // 13: atelier.v1.ChangeRequest.AddEntry
-	nil,                         // 14: atelier.v1.ChangeRequest.RemoveEntry
-	(*structpb.Struct)(nil),     // 15: google.protobuf.Struct
-	(*Ack)(nil),                 // 16: atelier.v1.Ack
-	(*Head)(nil),                // 17: atelier.v1.Head
-	(*structpb.Value)(nil),      // 18: google.protobuf.Value
-	(*structpb.ListValue)(nil),  // 19: google.protobuf.ListValue
+	(*ImportGitRequest)(nil),    // 4: atelier.v1.ImportGitRequest
+	(*ImportGitResponse)(nil),   // 5: atelier.v1.ImportGitResponse
+	(*RelateRequest)(nil),       // 6: atelier.v1.RelateRequest
+	(*RelateResponse)(nil),      // 7: atelier.v1.RelateResponse
+	(*Cause)(nil),               // 8: atelier.v1.Cause
+	(*WhyRequest)(nil),          // 9: atelier.v1.WhyRequest
+	(*WhyResponse)(nil),         // 10: atelier.v1.WhyResponse
+	(*WhyNotRequest)(nil),       // 11: atelier.v1.WhyNotRequest
+	(*Obstacle)(nil),            // 12: atelier.v1.Obstacle
+	(*WhyNotResponse)(nil),      // 13: atelier.v1.WhyNotResponse
+	nil,                         // 14: atelier.v1.ChangeRequest.SetEntry
+	nil,                         // 15: atelier.v1.ChangeRequest.AddEntry
+	nil,                         // 16: atelier.v1.ChangeRequest.RemoveEntry
+	(*structpb.Struct)(nil),     // 17: google.protobuf.Struct
+	(*Ack)(nil),                 // 18: atelier.v1.Ack
+	(*Head)(nil),                // 19: atelier.v1.Head
+	(*structpb.Value)(nil),      // 20: google.protobuf.Value
+	(*structpb.ListValue)(nil),  // 21: google.protobuf.ListValue
 }
 var file_atelier_v1_object_proto_depIdxs = []int32{
-	12, // 0: atelier.v1.ChangeRequest.set:type_name -> atelier.v1.ChangeRequest.SetEntry
-	13, // 1: atelier.v1.ChangeRequest.add:type_name -> atelier.v1.ChangeRequest.AddEntry
-	14, // 2: atelier.v1.ChangeRequest.remove:type_name -> atelier.v1.ChangeRequest.RemoveEntry
-	15, // 3: atelier.v1.ChangeResponse.object:type_name -> google.protobuf.Struct
-	16, // 4: atelier.v1.ChangeResponse.ack:type_name -> atelier.v1.Ack
-	15, // 5: atelier.v1.ListObjectsResponse.objects:type_name -> google.protobuf.Struct
-	17, // 6: atelier.v1.ListObjectsResponse.read_frontier:type_name -> atelier.v1.Head
-	6,  // 7: atelier.v1.RelateResponse.concurrent:type_name -> atelier.v1.Cause
-	17, // 8: atelier.v1.RelateResponse.read_frontier:type_name -> atelier.v1.Head
-	6,  // 9: atelier.v1.WhyResponse.causes:type_name -> atelier.v1.Cause
-	17, // 10: atelier.v1.WhyResponse.read_frontier:type_name -> atelier.v1.Head
-	10, // 11: atelier.v1.WhyNotResponse.obstacles:type_name -> atelier.v1.Obstacle
-	17, // 12: atelier.v1.WhyNotResponse.read_frontier:type_name -> atelier.v1.Head
-	18, // 13: atelier.v1.ChangeRequest.SetEntry.value:type_name -> google.protobuf.Value
-	19, // 14: atelier.v1.ChangeRequest.AddEntry.value:type_name -> google.protobuf.ListValue
-	19, // 15: atelier.v1.ChangeRequest.RemoveEntry.value:type_name -> google.protobuf.ListValue
-	0,  // 16: atelier.v1.ObjectService.Change:input_type -> atelier.v1.ChangeRequest
-	2,  // 17: atelier.v1.ObjectService.List:input_type -> atelier.v1.ListObjectsRequest
-	2,  // 18: atelier.v1.ObjectService.Watch:input_type -> atelier.v1.ListObjectsRequest
-	4,  // 19: atelier.v1.ObjectService.Relate:input_type -> atelier.v1.RelateRequest
-	7,  // 20: atelier.v1.ObjectService.Why:input_type -> atelier.v1.WhyRequest
-	9,  // 21: atelier.v1.ObjectService.WhyNot:input_type -> atelier.v1.WhyNotRequest
-	1,  // 22: atelier.v1.ObjectService.Change:output_type -> atelier.v1.ChangeResponse
-	3,  // 23: atelier.v1.ObjectService.List:output_type -> atelier.v1.ListObjectsResponse
-	3,  // 24: atelier.v1.ObjectService.Watch:output_type -> atelier.v1.ListObjectsResponse
-	5,  // 25: atelier.v1.ObjectService.Relate:output_type -> atelier.v1.RelateResponse
-	8,  // 26: atelier.v1.ObjectService.Why:output_type -> atelier.v1.WhyResponse
-	11, // 27: atelier.v1.ObjectService.WhyNot:output_type -> atelier.v1.WhyNotResponse
-	22, // [22:28] is the sub-list for method output_type
-	16, // [16:22] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	14, // 0: atelier.v1.ChangeRequest.set:type_name -> atelier.v1.ChangeRequest.SetEntry
+	15, // 1: atelier.v1.ChangeRequest.add:type_name -> atelier.v1.ChangeRequest.AddEntry
+	16, // 2: atelier.v1.ChangeRequest.remove:type_name -> atelier.v1.ChangeRequest.RemoveEntry
+	17, // 3: atelier.v1.ChangeResponse.object:type_name -> google.protobuf.Struct
+	18, // 4: atelier.v1.ChangeResponse.ack:type_name -> atelier.v1.Ack
+	17, // 5: atelier.v1.ListObjectsResponse.objects:type_name -> google.protobuf.Struct
+	19, // 6: atelier.v1.ListObjectsResponse.read_frontier:type_name -> atelier.v1.Head
+	18, // 7: atelier.v1.ImportGitResponse.ack:type_name -> atelier.v1.Ack
+	8,  // 8: atelier.v1.RelateResponse.concurrent:type_name -> atelier.v1.Cause
+	19, // 9: atelier.v1.RelateResponse.read_frontier:type_name -> atelier.v1.Head
+	8,  // 10: atelier.v1.WhyResponse.causes:type_name -> atelier.v1.Cause
+	19, // 11: atelier.v1.WhyResponse.read_frontier:type_name -> atelier.v1.Head
+	12, // 12: atelier.v1.WhyNotResponse.obstacles:type_name -> atelier.v1.Obstacle
+	19, // 13: atelier.v1.WhyNotResponse.read_frontier:type_name -> atelier.v1.Head
+	20, // 14: atelier.v1.ChangeRequest.SetEntry.value:type_name -> google.protobuf.Value
+	21, // 15: atelier.v1.ChangeRequest.AddEntry.value:type_name -> google.protobuf.ListValue
+	21, // 16: atelier.v1.ChangeRequest.RemoveEntry.value:type_name -> google.protobuf.ListValue
+	0,  // 17: atelier.v1.ObjectService.Change:input_type -> atelier.v1.ChangeRequest
+	2,  // 18: atelier.v1.ObjectService.List:input_type -> atelier.v1.ListObjectsRequest
+	2,  // 19: atelier.v1.ObjectService.Watch:input_type -> atelier.v1.ListObjectsRequest
+	4,  // 20: atelier.v1.ObjectService.ImportGit:input_type -> atelier.v1.ImportGitRequest
+	6,  // 21: atelier.v1.ObjectService.Relate:input_type -> atelier.v1.RelateRequest
+	9,  // 22: atelier.v1.ObjectService.Why:input_type -> atelier.v1.WhyRequest
+	11, // 23: atelier.v1.ObjectService.WhyNot:input_type -> atelier.v1.WhyNotRequest
+	1,  // 24: atelier.v1.ObjectService.Change:output_type -> atelier.v1.ChangeResponse
+	3,  // 25: atelier.v1.ObjectService.List:output_type -> atelier.v1.ListObjectsResponse
+	3,  // 26: atelier.v1.ObjectService.Watch:output_type -> atelier.v1.ListObjectsResponse
+	5,  // 27: atelier.v1.ObjectService.ImportGit:output_type -> atelier.v1.ImportGitResponse
+	7,  // 28: atelier.v1.ObjectService.Relate:output_type -> atelier.v1.RelateResponse
+	10, // 29: atelier.v1.ObjectService.Why:output_type -> atelier.v1.WhyResponse
+	13, // 30: atelier.v1.ObjectService.WhyNot:output_type -> atelier.v1.WhyNotResponse
+	24, // [24:31] is the sub-list for method output_type
+	17, // [17:24] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_object_proto_init() }
@@ -1144,7 +1291,7 @@ func file_atelier_v1_object_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atelier_v1_object_proto_rawDesc), len(file_atelier_v1_object_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -39,6 +39,8 @@ const (
 	ObjectServiceListProcedure = "/atelier.v1.ObjectService/List"
 	// ObjectServiceWatchProcedure is the fully-qualified name of the ObjectService's Watch RPC.
 	ObjectServiceWatchProcedure = "/atelier.v1.ObjectService/Watch"
+	// ObjectServiceImportGitProcedure is the fully-qualified name of the ObjectService's ImportGit RPC.
+	ObjectServiceImportGitProcedure = "/atelier.v1.ObjectService/ImportGit"
 	// ObjectServiceRelateProcedure is the fully-qualified name of the ObjectService's Relate RPC.
 	ObjectServiceRelateProcedure = "/atelier.v1.ObjectService/Relate"
 	// ObjectServiceWhyProcedure is the fully-qualified name of the ObjectService's Why RPC.
@@ -57,6 +59,9 @@ type ObjectServiceClient interface {
 	List(context.Context, *connect.Request[v1.ListObjectsRequest]) (*connect.Response[v1.ListObjectsResponse], error)
 	// Watch sends the list now and after each change only what changed.
 	Watch(context.Context, *connect.Request[v1.ListObjectsRequest]) (*connect.ServerStreamForClient[v1.ListObjectsResponse], error)
+	// ImportGit makes an artifact of every commit of a repository on this machine,
+	// each after the events of its parents. The last message is the end.
+	ImportGit(context.Context, *connect.Request[v1.ImportGitRequest]) (*connect.ServerStreamForClient[v1.ImportGitResponse], error)
 	// Relate says how one event or object stands to another: before, after,
 	// concurrent or same. With one alone it lists what is concurrent with it.
 	Relate(context.Context, *connect.Request[v1.RelateRequest]) (*connect.Response[v1.RelateResponse], error)
@@ -96,6 +101,12 @@ func NewObjectServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(objectServiceMethods.ByName("Watch")),
 			connect.WithClientOptions(opts...),
 		),
+		importGit: connect.NewClient[v1.ImportGitRequest, v1.ImportGitResponse](
+			httpClient,
+			baseURL+ObjectServiceImportGitProcedure,
+			connect.WithSchema(objectServiceMethods.ByName("ImportGit")),
+			connect.WithClientOptions(opts...),
+		),
 		relate: connect.NewClient[v1.RelateRequest, v1.RelateResponse](
 			httpClient,
 			baseURL+ObjectServiceRelateProcedure,
@@ -122,12 +133,13 @@ func NewObjectServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 
 // objectServiceClient implements ObjectServiceClient.
 type objectServiceClient struct {
-	change *connect.Client[v1.ChangeRequest, v1.ChangeResponse]
-	list   *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
-	watch  *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
-	relate *connect.Client[v1.RelateRequest, v1.RelateResponse]
-	why    *connect.Client[v1.WhyRequest, v1.WhyResponse]
-	whyNot *connect.Client[v1.WhyNotRequest, v1.WhyNotResponse]
+	change    *connect.Client[v1.ChangeRequest, v1.ChangeResponse]
+	list      *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
+	watch     *connect.Client[v1.ListObjectsRequest, v1.ListObjectsResponse]
+	importGit *connect.Client[v1.ImportGitRequest, v1.ImportGitResponse]
+	relate    *connect.Client[v1.RelateRequest, v1.RelateResponse]
+	why       *connect.Client[v1.WhyRequest, v1.WhyResponse]
+	whyNot    *connect.Client[v1.WhyNotRequest, v1.WhyNotResponse]
 }
 
 // Change calls atelier.v1.ObjectService.Change.
@@ -143,6 +155,11 @@ func (c *objectServiceClient) List(ctx context.Context, req *connect.Request[v1.
 // Watch calls atelier.v1.ObjectService.Watch.
 func (c *objectServiceClient) Watch(ctx context.Context, req *connect.Request[v1.ListObjectsRequest]) (*connect.ServerStreamForClient[v1.ListObjectsResponse], error) {
 	return c.watch.CallServerStream(ctx, req)
+}
+
+// ImportGit calls atelier.v1.ObjectService.ImportGit.
+func (c *objectServiceClient) ImportGit(ctx context.Context, req *connect.Request[v1.ImportGitRequest]) (*connect.ServerStreamForClient[v1.ImportGitResponse], error) {
+	return c.importGit.CallServerStream(ctx, req)
 }
 
 // Relate calls atelier.v1.ObjectService.Relate.
@@ -170,6 +187,9 @@ type ObjectServiceHandler interface {
 	List(context.Context, *connect.Request[v1.ListObjectsRequest]) (*connect.Response[v1.ListObjectsResponse], error)
 	// Watch sends the list now and after each change only what changed.
 	Watch(context.Context, *connect.Request[v1.ListObjectsRequest], *connect.ServerStream[v1.ListObjectsResponse]) error
+	// ImportGit makes an artifact of every commit of a repository on this machine,
+	// each after the events of its parents. The last message is the end.
+	ImportGit(context.Context, *connect.Request[v1.ImportGitRequest], *connect.ServerStream[v1.ImportGitResponse]) error
 	// Relate says how one event or object stands to another: before, after,
 	// concurrent or same. With one alone it lists what is concurrent with it.
 	Relate(context.Context, *connect.Request[v1.RelateRequest]) (*connect.Response[v1.RelateResponse], error)
@@ -205,6 +225,12 @@ func NewObjectServiceHandler(svc ObjectServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(objectServiceMethods.ByName("Watch")),
 		connect.WithHandlerOptions(opts...),
 	)
+	objectServiceImportGitHandler := connect.NewServerStreamHandler(
+		ObjectServiceImportGitProcedure,
+		svc.ImportGit,
+		connect.WithSchema(objectServiceMethods.ByName("ImportGit")),
+		connect.WithHandlerOptions(opts...),
+	)
 	objectServiceRelateHandler := connect.NewUnaryHandler(
 		ObjectServiceRelateProcedure,
 		svc.Relate,
@@ -234,6 +260,8 @@ func NewObjectServiceHandler(svc ObjectServiceHandler, opts ...connect.HandlerOp
 			objectServiceListHandler.ServeHTTP(w, r)
 		case ObjectServiceWatchProcedure:
 			objectServiceWatchHandler.ServeHTTP(w, r)
+		case ObjectServiceImportGitProcedure:
+			objectServiceImportGitHandler.ServeHTTP(w, r)
 		case ObjectServiceRelateProcedure:
 			objectServiceRelateHandler.ServeHTTP(w, r)
 		case ObjectServiceWhyProcedure:
@@ -259,6 +287,10 @@ func (UnimplementedObjectServiceHandler) List(context.Context, *connect.Request[
 
 func (UnimplementedObjectServiceHandler) Watch(context.Context, *connect.Request[v1.ListObjectsRequest], *connect.ServerStream[v1.ListObjectsResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.ObjectService.Watch is not implemented"))
+}
+
+func (UnimplementedObjectServiceHandler) ImportGit(context.Context, *connect.Request[v1.ImportGitRequest], *connect.ServerStream[v1.ImportGitResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.ObjectService.ImportGit is not implemented"))
 }
 
 func (UnimplementedObjectServiceHandler) Relate(context.Context, *connect.Request[v1.RelateRequest]) (*connect.Response[v1.RelateResponse], error) {

@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file atelier/v1/object.proto.
  */
 export const file_atelier_v1_object: GenFile = /*@__PURE__*/
-  fileDesc("ChdhdGVsaWVyL3YxL29iamVjdC5wcm90bxIKYXRlbGllci52MSLbAwoNQ2hhbmdlUmVxdWVzdBIMCgR0eXBlGAEgASgJEg4KBm9iamVjdBgCIAEoCRIvCgNzZXQYAyADKAsyIi5hdGVsaWVyLnYxLkNoYW5nZVJlcXVlc3QuU2V0RW50cnkSLwoDYWRkGAQgAygLMiIuYXRlbGllci52MS5DaGFuZ2VSZXF1ZXN0LkFkZEVudHJ5EjUKBnJlbW92ZRgFIAMoCzIlLmF0ZWxpZXIudjEuQ2hhbmdlUmVxdWVzdC5SZW1vdmVFbnRyeRILCgN3aHkYBiABKAkSDgoGYnJhbmNoGAcgASgJEhAKCGJhc2VkX29uGAggAygJEg0KBXN0YXRlGAkgASgJGkIKCFNldEVudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZToCOAEaRgoIQWRkRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkxpc3RWYWx1ZToCOAEaSQoLUmVtb3ZlRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkxpc3RWYWx1ZToCOAEiagoOQ2hhbmdlUmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEicKBm9iamVjdBgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSHAoDYWNrGAMgASgLMg8uYXRlbGllci52MS5BY2siTQoSTGlzdE9iamVjdHNSZXF1ZXN0EgwKBGtpbmQYASABKAkSDgoGYnJhbmNoGAIgASgJEgoKAmF0GAMgASgJEg0KBXN0YXRlGAQgASgJInkKE0xpc3RPYmplY3RzUmVzcG9uc2USKAoHb2JqZWN0cxgBIAMoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDwoHcGFydGlhbBgCIAEoCBInCg1yZWFkX2Zyb250aWVyGAMgAygLMhAuYXRlbGllci52MS5IZWFkIjQKDVJlbGF0ZVJlcXVlc3QSCQoBYRgBIAEoCRIJCgFiGAIgASgJEg0KBWxpbWl0GAMgASgNIpYBCg5SZWxhdGVSZXNwb25zZRIQCghyZWxhdGlvbhgBIAEoCRIJCgFhGAIgASgJEgkKAWIYAyABKAkSJQoKY29uY3VycmVudBgEIAMoCzIRLmF0ZWxpZXIudjEuQ2F1c2USDAoEbW9yZRgFIAEoCBInCg1yZWFkX2Zyb250aWVyGAYgAygLMhAuYXRlbGllci52MS5IZWFkIpMBCgVDYXVzZRIQCghldmVudF9pZBgBIAEoCRIMCgR0eXBlGAIgASgJEhAKCGFjdG9yX2lkGAMgASgJEhIKCmFjdG9yX25hbWUYBCABKAkSEQoJd2FsbF90aW1lGAUgASgJEg8KB3N1bW1hcnkYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIPCgdmb2xsb3dzGAggAygJIkQKCldoeVJlcXVlc3QSCwoDcmVmGAEgASgJEg4KBmJyYW5jaBgCIAEoCRIKCgJhdBgDIAEoCRINCgVsaW1pdBgEIAEoDSKJAQoLV2h5UmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEg0KBWZpZWxkGAIgASgJEiEKBmNhdXNlcxgDIAMoCzIRLmF0ZWxpZXIudjEuQ2F1c2USDAoEbW9yZRgEIAEoCBInCg1yZWFkX2Zyb250aWVyGAUgAygLMhAuYXRlbGllci52MS5IZWFkIkkKDVdoeU5vdFJlcXVlc3QSDgoGb2JqZWN0GAEgASgJEgwKBHR5cGUYAiABKAkSDgoGYnJhbmNoGAMgASgJEgoKAmF0GAQgASgJIloKCE9ic3RhY2xlEgwKBHR5cGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEbWVuZBgEIAEoCRIRCglldmVudF9pZHMYBSADKAkilQEKDldoeU5vdFJlc3BvbnNlEhEKCW9iamVjdF9pZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIPCgdhbGxvd2VkGAMgAygJEicKCW9ic3RhY2xlcxgEIAMoCzIULmF0ZWxpZXIudjEuT2JzdGFjbGUSJwoNcmVhZF9mcm9udGllchgFIAMoCzIQLmF0ZWxpZXIudjEuSGVhZDLPAwoNT2JqZWN0U2VydmljZRJFCgZDaGFuZ2USGS5hdGVsaWVyLnYxLkNoYW5nZVJlcXVlc3QaGi5hdGVsaWVyLnYxLkNoYW5nZVJlc3BvbnNlIgSouxgCElAKBExpc3QSHi5hdGVsaWVyLnYxLkxpc3RPYmplY3RzUmVxdWVzdBofLmF0ZWxpZXIudjEuTGlzdE9iamVjdHNSZXNwb25zZSIHkAIBqLsYARJQCgVXYXRjaBIeLmF0ZWxpZXIudjEuTGlzdE9iamVjdHNSZXF1ZXN0Gh8uYXRlbGllci52MS5MaXN0T2JqZWN0c1Jlc3BvbnNlIgSouxgBMAESSAoGUmVsYXRlEhkuYXRlbGllci52MS5SZWxhdGVSZXF1ZXN0GhouYXRlbGllci52MS5SZWxhdGVSZXNwb25zZSIHkAIBqLsYARI/CgNXaHkSFi5hdGVsaWVyLnYxLldoeVJlcXVlc3QaFy5hdGVsaWVyLnYxLldoeVJlc3BvbnNlIgeQAgGouxgBEkgKBldoeU5vdBIZLmF0ZWxpZXIudjEuV2h5Tm90UmVxdWVzdBoaLmF0ZWxpZXIudjEuV2h5Tm90UmVzcG9uc2UiB5ACAai7GAFCNlo0YXRlbGllci5kZXYvYXRlbGllci9iYWNrZW5kL2dlbi9hdGVsaWVyL3YxO2F0ZWxpZXJ2MWIGcHJvdG8z", [file_atelier_v1_authorization, file_atelier_v1_words, file_google_protobuf_struct]);
+  fileDesc("ChdhdGVsaWVyL3YxL29iamVjdC5wcm90bxIKYXRlbGllci52MSLbAwoNQ2hhbmdlUmVxdWVzdBIMCgR0eXBlGAEgASgJEg4KBm9iamVjdBgCIAEoCRIvCgNzZXQYAyADKAsyIi5hdGVsaWVyLnYxLkNoYW5nZVJlcXVlc3QuU2V0RW50cnkSLwoDYWRkGAQgAygLMiIuYXRlbGllci52MS5DaGFuZ2VSZXF1ZXN0LkFkZEVudHJ5EjUKBnJlbW92ZRgFIAMoCzIlLmF0ZWxpZXIudjEuQ2hhbmdlUmVxdWVzdC5SZW1vdmVFbnRyeRILCgN3aHkYBiABKAkSDgoGYnJhbmNoGAcgASgJEhAKCGJhc2VkX29uGAggAygJEg0KBXN0YXRlGAkgASgJGkIKCFNldEVudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZToCOAEaRgoIQWRkRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkxpc3RWYWx1ZToCOAEaSQoLUmVtb3ZlRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkxpc3RWYWx1ZToCOAEiagoOQ2hhbmdlUmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEicKBm9iamVjdBgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSHAoDYWNrGAMgASgLMg8uYXRlbGllci52MS5BY2siTQoSTGlzdE9iamVjdHNSZXF1ZXN0EgwKBGtpbmQYASABKAkSDgoGYnJhbmNoGAIgASgJEgoKAmF0GAMgASgJEg0KBXN0YXRlGAQgASgJInkKE0xpc3RPYmplY3RzUmVzcG9uc2USKAoHb2JqZWN0cxgBIAMoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDwoHcGFydGlhbBgCIAEoCBInCg1yZWFkX2Zyb250aWVyGAMgAygLMhAuYXRlbGllci52MS5IZWFkIjAKEEltcG9ydEdpdFJlcXVlc3QSDgoGZm9sZGVyGAEgASgJEgwKBHJlZnMYAiADKAkibgoRSW1wb3J0R2l0UmVzcG9uc2USDwoHY29tbWl0cxgBIAEoBBINCgVrbm93bhgCIAEoBBINCgVsYW5lcxgDIAEoBBIMCgRkb25lGAQgASgIEhwKA2FjaxgFIAEoCzIPLmF0ZWxpZXIudjEuQWNrIjQKDVJlbGF0ZVJlcXVlc3QSCQoBYRgBIAEoCRIJCgFiGAIgASgJEg0KBWxpbWl0GAMgASgNIpYBCg5SZWxhdGVSZXNwb25zZRIQCghyZWxhdGlvbhgBIAEoCRIJCgFhGAIgASgJEgkKAWIYAyABKAkSJQoKY29uY3VycmVudBgEIAMoCzIRLmF0ZWxpZXIudjEuQ2F1c2USDAoEbW9yZRgFIAEoCBInCg1yZWFkX2Zyb250aWVyGAYgAygLMhAuYXRlbGllci52MS5IZWFkIpMBCgVDYXVzZRIQCghldmVudF9pZBgBIAEoCRIMCgR0eXBlGAIgASgJEhAKCGFjdG9yX2lkGAMgASgJEhIKCmFjdG9yX25hbWUYBCABKAkSEQoJd2FsbF90aW1lGAUgASgJEg8KB3N1bW1hcnkYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIPCgdmb2xsb3dzGAggAygJIkQKCldoeVJlcXVlc3QSCwoDcmVmGAEgASgJEg4KBmJyYW5jaBgCIAEoCRIKCgJhdBgDIAEoCRINCgVsaW1pdBgEIAEoDSKJAQoLV2h5UmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEg0KBWZpZWxkGAIgASgJEiEKBmNhdXNlcxgDIAMoCzIRLmF0ZWxpZXIudjEuQ2F1c2USDAoEbW9yZRgEIAEoCBInCg1yZWFkX2Zyb250aWVyGAUgAygLMhAuYXRlbGllci52MS5IZWFkIkkKDVdoeU5vdFJlcXVlc3QSDgoGb2JqZWN0GAEgASgJEgwKBHR5cGUYAiABKAkSDgoGYnJhbmNoGAMgASgJEgoKAmF0GAQgASgJIloKCE9ic3RhY2xlEgwKBHR5cGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEbWVuZBgEIAEoCRIRCglldmVudF9pZHMYBSADKAkilQEKDldoeU5vdFJlc3BvbnNlEhEKCW9iamVjdF9pZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIPCgdhbGxvd2VkGAMgAygJEicKCW9ic3RhY2xlcxgEIAMoCzIULmF0ZWxpZXIudjEuT2JzdGFjbGUSJwoNcmVhZF9mcm9udGllchgFIAMoCzIQLmF0ZWxpZXIudjEuSGVhZDKhBAoNT2JqZWN0U2VydmljZRJFCgZDaGFuZ2USGS5hdGVsaWVyLnYxLkNoYW5nZVJlcXVlc3QaGi5hdGVsaWVyLnYxLkNoYW5nZVJlc3BvbnNlIgSouxgCElAKBExpc3QSHi5hdGVsaWVyLnYxLkxpc3RPYmplY3RzUmVxdWVzdBofLmF0ZWxpZXIudjEuTGlzdE9iamVjdHNSZXNwb25zZSIHkAIBqLsYARJQCgVXYXRjaBIeLmF0ZWxpZXIudjEuTGlzdE9iamVjdHNSZXF1ZXN0Gh8uYXRlbGllci52MS5MaXN0T2JqZWN0c1Jlc3BvbnNlIgSouxgBMAESUAoJSW1wb3J0R2l0EhwuYXRlbGllci52MS5JbXBvcnRHaXRSZXF1ZXN0Gh0uYXRlbGllci52MS5JbXBvcnRHaXRSZXNwb25zZSIEqLsYAzABEkgKBlJlbGF0ZRIZLmF0ZWxpZXIudjEuUmVsYXRlUmVxdWVzdBoaLmF0ZWxpZXIudjEuUmVsYXRlUmVzcG9uc2UiB5ACAai7GAESPwoDV2h5EhYuYXRlbGllci52MS5XaHlSZXF1ZXN0GhcuYXRlbGllci52MS5XaHlSZXNwb25zZSIHkAIBqLsYARJICgZXaHlOb3QSGS5hdGVsaWVyLnYxLldoeU5vdFJlcXVlc3QaGi5hdGVsaWVyLnYxLldoeU5vdFJlc3BvbnNlIgeQAgGouxgBQjZaNGF0ZWxpZXIuZGV2L2F0ZWxpZXIvYmFja2VuZC9nZW4vYXRlbGllci92MTthdGVsaWVydjFiBnByb3RvMw", [file_atelier_v1_authorization, file_atelier_v1_words, file_google_protobuf_struct]);
 
 /**
  * @generated from message atelier.v1.ChangeRequest
@@ -193,6 +193,73 @@ export const ListObjectsResponseSchema: GenMessage<ListObjectsResponse> = /*@__P
   messageDesc(file_atelier_v1_object, 3);
 
 /**
+ * @generated from message atelier.v1.ImportGitRequest
+ */
+export type ImportGitRequest = Message<"atelier.v1.ImportGitRequest"> & {
+  /**
+   * The folder of the repository, absolute.
+   *
+   * @generated from field: string folder = 1;
+   */
+  folder: string;
+
+  /**
+   * Branches, tags or commits; empty for all references.
+   *
+   * @generated from field: repeated string refs = 2;
+   */
+  refs: string[];
+};
+
+/**
+ * Describes the message atelier.v1.ImportGitRequest.
+ * Use `create(ImportGitRequestSchema)` to create a new message.
+ */
+export const ImportGitRequestSchema: GenMessage<ImportGitRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_v1_object, 4);
+
+/**
+ * @generated from message atelier.v1.ImportGitResponse
+ */
+export type ImportGitResponse = Message<"atelier.v1.ImportGitResponse"> & {
+  /**
+   * Commits that were read, and those of them that were here already.
+   *
+   * @generated from field: uint64 commits = 1;
+   */
+  commits: bigint;
+
+  /**
+   * @generated from field: uint64 known = 2;
+   */
+  known: bigint;
+
+  /**
+   * Sessions that were opened: lines of commits of which each follows the last.
+   *
+   * @generated from field: uint64 lanes = 3;
+   */
+  lanes: bigint;
+
+  /**
+   * @generated from field: bool done = 4;
+   */
+  done: boolean;
+
+  /**
+   * @generated from field: atelier.v1.Ack ack = 5;
+   */
+  ack?: Ack | undefined;
+};
+
+/**
+ * Describes the message atelier.v1.ImportGitResponse.
+ * Use `create(ImportGitResponseSchema)` to create a new message.
+ */
+export const ImportGitResponseSchema: GenMessage<ImportGitResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_v1_object, 5);
+
+/**
  * @generated from message atelier.v1.RelateRequest
  */
 export type RelateRequest = Message<"atelier.v1.RelateRequest"> & {
@@ -221,7 +288,7 @@ export type RelateRequest = Message<"atelier.v1.RelateRequest"> & {
  * Use `create(RelateRequestSchema)` to create a new message.
  */
 export const RelateRequestSchema: GenMessage<RelateRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 4);
+  messageDesc(file_atelier_v1_object, 6);
 
 /**
  * @generated from message atelier.v1.RelateResponse
@@ -269,7 +336,7 @@ export type RelateResponse = Message<"atelier.v1.RelateResponse"> & {
  * Use `create(RelateResponseSchema)` to create a new message.
  */
 export const RelateResponseSchema: GenMessage<RelateResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 5);
+  messageDesc(file_atelier_v1_object, 7);
 
 /**
  * Cause is an event in an answer: enough to show and to follow.
@@ -325,7 +392,7 @@ export type Cause = Message<"atelier.v1.Cause"> & {
  * Use `create(CauseSchema)` to create a new message.
  */
 export const CauseSchema: GenMessage<Cause> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 6);
+  messageDesc(file_atelier_v1_object, 8);
 
 /**
  * @generated from message atelier.v1.WhyRequest
@@ -363,7 +430,7 @@ export type WhyRequest = Message<"atelier.v1.WhyRequest"> & {
  * Use `create(WhyRequestSchema)` to create a new message.
  */
 export const WhyRequestSchema: GenMessage<WhyRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 7);
+  messageDesc(file_atelier_v1_object, 9);
 
 /**
  * @generated from message atelier.v1.WhyResponse
@@ -404,7 +471,7 @@ export type WhyResponse = Message<"atelier.v1.WhyResponse"> & {
  * Use `create(WhyResponseSchema)` to create a new message.
  */
 export const WhyResponseSchema: GenMessage<WhyResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 8);
+  messageDesc(file_atelier_v1_object, 10);
 
 /**
  * @generated from message atelier.v1.WhyNotRequest
@@ -441,7 +508,7 @@ export type WhyNotRequest = Message<"atelier.v1.WhyNotRequest"> & {
  * Use `create(WhyNotRequestSchema)` to create a new message.
  */
 export const WhyNotRequestSchema: GenMessage<WhyNotRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 9);
+  messageDesc(file_atelier_v1_object, 11);
 
 /**
  * Obstacle is one thing that stands against a transition.
@@ -482,7 +549,7 @@ export type Obstacle = Message<"atelier.v1.Obstacle"> & {
  * Use `create(ObstacleSchema)` to create a new message.
  */
 export const ObstacleSchema: GenMessage<Obstacle> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 10);
+  messageDesc(file_atelier_v1_object, 12);
 
 /**
  * @generated from message atelier.v1.WhyNotResponse
@@ -521,7 +588,7 @@ export type WhyNotResponse = Message<"atelier.v1.WhyNotResponse"> & {
  * Use `create(WhyNotResponseSchema)` to create a new message.
  */
 export const WhyNotResponseSchema: GenMessage<WhyNotResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_object, 11);
+  messageDesc(file_atelier_v1_object, 13);
 
 /**
  * ObjectService reads and changes the objects of the workspace. Objects are
@@ -562,6 +629,17 @@ export const ObjectService: GenService<{
     methodKind: "server_streaming";
     input: typeof ListObjectsRequestSchema;
     output: typeof ListObjectsResponseSchema;
+  },
+  /**
+   * ImportGit makes an artifact of every commit of a repository on this machine,
+   * each after the events of its parents. The last message is the end.
+   *
+   * @generated from rpc atelier.v1.ObjectService.ImportGit
+   */
+  importGit: {
+    methodKind: "server_streaming";
+    input: typeof ImportGitRequestSchema;
+    output: typeof ImportGitResponseSchema;
   },
   /**
    * Relate says how one event or object stands to another: before, after,
