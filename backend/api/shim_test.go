@@ -108,16 +108,17 @@ func (s *shim) take(conn net.Conn, frame attach.Frame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var answer []byte
+	begin := func() {}
 	switch f := frame.(type) {
 	case attach.Hello:
 		s.hellos = append(s.hellos, f)
 		answer = attach.Append(nil, attach.Welcome{Version: attach.Version, State: attach.Running, Epoch: 1, Cols: 80, Rows: 24, Driver: "a"})
 		if f.Flags&attach.WantsOutput != 0 && s.output != nil {
-			go func() {
+			begin = func() {
 				if err := s.output(conn); err != nil && !errors.Is(err, net.ErrClosed) {
 					conn.Close()
 				}
-			}()
+			}
 		}
 	case attach.Input:
 		s.typed.Write(f.Bytes)
@@ -133,6 +134,7 @@ func (s *shim) take(conn net.Conn, frame attach.Frame) bool {
 		return false
 	}
 	_, err := conn.Write(answer)
+	go begin() // what it writes comes after the welcome
 	return err == nil
 }
 

@@ -1192,14 +1192,14 @@ const file_atelier_v1_object_proto_rawDesc = "" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n" +
 	"\aallowed\x18\x03 \x03(\tR\aallowed\x122\n" +
 	"\tobstacles\x18\x04 \x03(\v2\x14.atelier.v1.ObstacleR\tobstacles\x125\n" +
-	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier2\xa1\x04\n" +
+	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier2\x9e\x04\n" +
 	"\rObjectService\x12E\n" +
 	"\x06Change\x12\x19.atelier.v1.ChangeRequest\x1a\x1a.atelier.v1.ChangeResponse\"\x04\xa8\xbb\x18\x02\x12P\n" +
 	"\x04List\x12\x1e.atelier.v1.ListObjectsRequest\x1a\x1f.atelier.v1.ListObjectsResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12P\n" +
 	"\x05Watch\x12\x1e.atelier.v1.ListObjectsRequest\x1a\x1f.atelier.v1.ListObjectsResponse\"\x04\xa8\xbb\x18\x010\x01\x12P\n" +
 	"\tImportGit\x12\x1c.atelier.v1.ImportGitRequest\x1a\x1d.atelier.v1.ImportGitResponse\"\x04\xa8\xbb\x18\x030\x01\x12H\n" +
-	"\x06Relate\x12\x19.atelier.v1.RelateRequest\x1a\x1a.atelier.v1.RelateResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12?\n" +
-	"\x03Why\x12\x16.atelier.v1.WhyRequest\x1a\x17.atelier.v1.WhyResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12H\n" +
+	"\x06Relate\x12\x19.atelier.v1.RelateRequest\x1a\x1a.atelier.v1.RelateResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12<\n" +
+	"\x03Why\x12\x16.atelier.v1.WhyRequest\x1a\x17.atelier.v1.WhyResponse\"\x04\xa8\xbb\x18\x01\x12H\n" +
 	"\x06WhyNot\x12\x19.atelier.v1.WhyNotRequest\x1a\x1a.atelier.v1.WhyNotResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01B6Z4atelier.dev/atelier/backend/gen/atelier/v1;atelierv1b\x06proto3"
 
 var (

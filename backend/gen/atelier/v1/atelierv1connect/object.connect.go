@@ -65,7 +65,8 @@ type ObjectServiceClient interface {
 	// Relate says how one event or object stands to another: before, after,
 	// concurrent or same. With one alone it lists what is concurrent with it.
 	Relate(context.Context, *connect.Request[v1.RelateRequest]) (*connect.Response[v1.RelateResponse], error)
-	// Why lists the events that an object, a field or an event rests on.
+	// Why lists the events that an object, a field or an event rests on. It opens
+	// what it answers.
 	Why(context.Context, *connect.Request[v1.WhyRequest]) (*connect.Response[v1.WhyResponse], error)
 	// WhyNot lists what stands against a transition of an object.
 	WhyNot(context.Context, *connect.Request[v1.WhyNotRequest]) (*connect.Response[v1.WhyNotResponse], error)
@@ -118,7 +119,6 @@ func NewObjectServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			httpClient,
 			baseURL+ObjectServiceWhyProcedure,
 			connect.WithSchema(objectServiceMethods.ByName("Why")),
-			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
 		whyNot: connect.NewClient[v1.WhyNotRequest, v1.WhyNotResponse](
@@ -193,7 +193,8 @@ type ObjectServiceHandler interface {
 	// Relate says how one event or object stands to another: before, after,
 	// concurrent or same. With one alone it lists what is concurrent with it.
 	Relate(context.Context, *connect.Request[v1.RelateRequest]) (*connect.Response[v1.RelateResponse], error)
-	// Why lists the events that an object, a field or an event rests on.
+	// Why lists the events that an object, a field or an event rests on. It opens
+	// what it answers.
 	Why(context.Context, *connect.Request[v1.WhyRequest]) (*connect.Response[v1.WhyResponse], error)
 	// WhyNot lists what stands against a transition of an object.
 	WhyNot(context.Context, *connect.Request[v1.WhyNotRequest]) (*connect.Response[v1.WhyNotResponse], error)
@@ -242,7 +243,6 @@ func NewObjectServiceHandler(svc ObjectServiceHandler, opts ...connect.HandlerOp
 		ObjectServiceWhyProcedure,
 		svc.Why,
 		connect.WithSchema(objectServiceMethods.ByName("Why")),
-		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
 	objectServiceWhyNotHandler := connect.NewUnaryHandler(
