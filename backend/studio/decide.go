@@ -129,13 +129,18 @@ func (s *Studio) entryOf(request event.Event) (control.Entry, error) {
 			e.Follows = append(e.Follows, record)
 		}
 	}
-	e.Witness, err = s.witness(request)
-	for n := range e.Witness {
-		if f := frozen[e.Witness[n].Object]; f != nil {
-			e.Witness[n].Digest, e.Witness[n].Open, e.Witness[n].Quiescent = f.Digest, f.Open, f.Quiescent
+	e.Witness, err = witnessIn(s.fold, s.p.Log.Genesis(), request)
+	addFrozen(e.Witness, frozen)
+	return e, err
+}
+
+// addFrozen adds to facts of checkpoints what their cuts hold.
+func addFrozen(facts []control.Fact, frozen map[event.ID]*control.Fact) {
+	for n := range facts {
+		if f := frozen[facts[n].Object]; f != nil {
+			facts[n].Digest, facts[n].Open, facts[n].Quiescent = f.Digest, f.Open, f.Quiescent
 		}
 	}
-	return e, err
 }
 
 // frozenBy says of the checkpoints that a request names what their cuts hold.
@@ -157,16 +162,14 @@ func (s *Studio) frozenBy(request event.Event) (map[event.ID]*control.Fact, erro
 	return facts, nil
 }
 
-// witness says what a request is about, as the objects have it. The caller holds
-// mu.
-func (s *Studio) witness(request event.Event) ([]control.Fact, error) {
+// witnessIn says what a request is about, as some objects have it.
+func witnessIn(objects *object.Fold, genesis event.ID, request event.Event) ([]control.Fact, error) {
 	if len(request.Header.Affected) == 0 {
-		name := textSet(request, "name")
-		return []control.Fact{{Object: s.p.Log.Genesis(), Kind: "workspace", NameTaken: s.actsAs(name)}}, nil
+		return []control.Fact{{Object: genesis, Kind: "workspace", NameTaken: actsAs(objects, textSet(request, "name"))}}, nil
 	}
 	var facts []control.Fact
 	for _, id := range request.Header.Affected {
-		o, known := s.fold.Object(id)
+		o, known := objects.Object(id)
 		if !known {
 			return nil, fault.New(fault.NotFound, "object_unknown", "what the request names is not here", "read it again")
 		}
@@ -189,10 +192,9 @@ func factOf(o object.Object) control.Fact {
 	return f
 }
 
-// actsAs reports whether an actor that is not retired has a name. The caller
-// holds mu.
-func (s *Studio) actsAs(name string) bool {
-	return slices.ContainsFunc(s.fold.Objects(object.KindActor), func(o object.Object) bool {
+// actsAs reports whether an actor that is not retired has a name.
+func actsAs(objects *object.Fold, name string) bool {
+	return slices.ContainsFunc(objects.Objects(object.KindActor), func(o object.Object) bool {
 		a, is := o.(*object.Actor)
 		return is && a.State == object.Enrolled && slices.Contains(a.Names(), name)
 	})

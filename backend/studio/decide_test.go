@@ -111,3 +111,86 @@ func TestARequestIsAnsweredByTheNextCore(t *testing.T) {
 	}
 	w.noneVoid()
 }
+
+// forging is a log whose next record is another than was decided.
+type forging struct {
+	Log
+	change func(*event.Header)
+	sign   func(*event.Certificate) error
+}
+
+func (l *forging) AppendRecord(ctx context.Context, r control.Record) (event.Event, error) {
+	l.change(&r.Header)
+	_, id, err := event.EncodeHeader(r.Header)
+	if err != nil {
+		return event.Event{}, err
+	}
+	r.Certificates[0].Record = id
+	if err := l.sign(&r.Certificates[0]); err != nil {
+		return event.Event{}, err
+	}
+	return l.Log.AppendRecord(ctx, r)
+}
+
+// A record that is signed and sound, and not what its request makes it, is found.
+func TestAForgedRecordIsFound(t *testing.T) {
+	for name, change := range map[string]func(*event.Header){
+		"the control": func(*event.Header) {},
+		"another outcome": func(h *event.Header) {
+			h.Facts.Decision.Outcome, h.Facts.Decision.Reason = event.OutcomeRefused, "name_taken"
+		},
+		"another member": func(h *event.Header) {
+			h.Facts.Member = &event.Member{Kind: event.Human, Replica: h.Facts.Member.Replica}
+		},
+		"a time before":     func(h *event.Header) { h.WallTime = 1 },
+		"another as of":     func(h *event.Header) { h.Facts.Cut = &event.Cut{Past: h.Parents} },
+		"another branch":    func(h *event.Header) { h.Branch = event.ID{1} },
+		"another requester": func(h *event.Header) { h.Actor.Kind = event.Agent },
+	} {
+		w := newWorld(t)
+		c := w.caller(event.SurfaceCLI)
+		w.addAgent(c, "before")
+		log := w.p.Log
+		w.p.Log = &forging{Log: log, change: change, sign: w.p.Key.SignCertificate}
+		_, err := w.AddActor(background, c, "worker", event.Agent)
+		w.p.Log = log
+		if err != nil && !fault.Is(err, "name_taken") {
+			t.Fatal(name, err)
+		}
+		w.addAgent(c, "after")
+		problems, _ := w.audited()
+		if found := len(problems) > 0 && problems[0].Code == "record"; found != (name != "the control") {
+			t.Errorf("%s: found %v", name, problems)
+		}
+	}
+}
+
+// Every kind of record is the same when it is decided again.
+func TestRecordsAreDecidedAgain(t *testing.T) {
+	w := newWorld(t)
+	c := w.caller(event.SurfaceCLI)
+	worker := w.addAgent(c, "worker")
+	w.change(c, ChangeRequest{Type: event.TraceOpenedType, Set: map[string]any{"title": "a run"}})
+	w.checkpoint(c, CheckpointRequest{Name: "quiet", Mode: "quiescent"})
+	w.checkpoint(c, CheckpointRequest{Name: "loud"})
+	for _, act := range []func() error{
+		func() error { _, err := w.Finalize(background, c, "quiet", ""); return err },
+		func() error { _, err := w.Finalize(background, c, "loud", ""); return err },
+		func() error { _, err := w.Finalize(background, c, "loud", ""); return err },
+		func() error { _, err := w.Invalidate(background, c, "loud", ""); return err },
+		func() error { _, err := w.RetireActor(background, c, worker.ID.String(), ""); return err },
+		func() error { _, err := w.RetireActor(background, c, "anna", ""); return err },
+	} {
+		_ = act() // a refusal is a record too
+	}
+	if n := len(w.records); n != 7 {
+		t.Errorf("there are %d records", n)
+	}
+	if problems, _ := w.audited(); len(problems) > 0 {
+		t.Error(problems)
+	}
+	w.restart()
+	if problems, _ := w.audited(); len(problems) > 0 {
+		t.Error("after the next start:", problems)
+	}
+}

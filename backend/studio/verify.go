@@ -10,8 +10,8 @@ import (
 )
 
 // Verify audits everything that an answer rests on and reports as it goes: the
-// log by itself, then each event's place in the objects, then the bytes that
-// events name. The last report is Done.
+// log by itself, then the bytes that events name, then the records of control,
+// which are decided again. The last report is Done.
 func (s *Studio) Verify(ctx context.Context, c Caller, each func(Audit) error) error {
 	a := &audit{s: s, each: each, spools: map[event.ID]*spoolAudit{}}
 	defer a.close()
@@ -35,6 +35,11 @@ func (s *Studio) Verify(ctx context.Context, c Caller, each func(Audit) error) e
 		return err
 	} else if err != nil {
 		a.unreadable("not all recorded bytes were compared, for an event cannot be read", err)
+	}
+	if err := a.records(ctx); err != nil && (len(wrong) == 0 || ctx.Err() != nil) {
+		return err
+	} else if err != nil {
+		a.unreadable("not all records of control were decided again, for an event cannot be read", err)
 	}
 	a.report.Read, err = s.served(ctx, c, func() {})
 	a.report.Done = true
