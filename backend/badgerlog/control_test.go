@@ -11,13 +11,12 @@ import (
 	"atelier.dev/atelier/backend/fault"
 )
 
-// recordAfter makes the next record of the control chain, which answers a request.
-func recordAfter(t testing.TB, l *Log, request event.Event) control.Record {
-	t.Helper()
+// nextRecord makes the next record of the control chain, which answers a request.
+func nextRecord(l *Log, request event.Event) (control.Record, error) {
 	g, last := l.Genesis(), l.Heads()[0]
 	body, err := event.JoinBody(make([]byte, event.BodyNonceSize), nil)
 	if err != nil {
-		t.Fatal(err)
+		return control.Record{}, err
 	}
 	h := event.Header{SchemaVersion: 1, Workspace: g, Type: event.ActorEnrolledType, Lamport: request.Header.Lamport + 1, Parents: []event.ID{request.ID},
 		Replica: event.Chain(g[:]), Seq: last.Seq + 1, Prev: last.ID, Basis: event.Basis{Index: last.Seq, Record: last.ID}, WallTime: 7,
@@ -25,20 +24,25 @@ func recordAfter(t testing.TB, l *Log, request event.Event) control.Record {
 		Branch: event.Derived(g, "main"), Class: event.Control, BodyHash: event.BodyHash(body),
 		Facts: event.Facts{Member: &event.Member{Kind: event.Agent, Replica: l.Replica()}, Cut: &event.Cut{Past: []event.ID{request.ID}},
 			Decision: &event.Decision{Request: request.ID, Outcome: event.OutcomeDone}}}
-	return certified(t, l, control.Record{Header: h, Body: body})
+	return certified(l, control.Record{Header: h, Body: body})
 }
 
-func certified(t testing.TB, l *Log, r control.Record) control.Record {
-	t.Helper()
+func certified(l *Log, r control.Record) (control.Record, error) {
 	_, id, err := event.EncodeHeader(r.Header)
+	if err != nil {
+		return r, err
+	}
+	c := event.Certificate{Workspace: l.Genesis(), Index: r.Header.Seq, Record: id, Voter: l.Replica()}
+	r.Certificates = []event.Certificate{c}
+	return r, r.Certificates[0].Sign(testKey)
+}
+
+func recordAfter(t testing.TB, l *Log, request event.Event) control.Record {
+	t.Helper()
+	r, err := nextRecord(l, request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := event.Certificate{Workspace: l.Genesis(), Index: r.Header.Seq, Record: id, Voter: l.Replica()}
-	if err := c.Sign(testKey); err != nil {
-		t.Fatal(err)
-	}
-	r.Certificates = []event.Certificate{c}
 	return r
 }
 
@@ -145,7 +149,10 @@ func TestRecordThatDoesNotFitIsRefused(t *testing.T) {
 		r := recordAfter(t, l, request)
 		c.change(&r)
 		if c.want == "record_order" {
-			r = certified(t, l, r)
+			var err error
+			if r, err = certified(l, r); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, err := l.AppendRecord(context.Background(), r); !fault.Is(err, c.want) {
 			t.Errorf("%s: want %s, got %v", name, c.want, err)

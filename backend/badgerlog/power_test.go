@@ -53,9 +53,9 @@ func writer(dir string, syncOff bool) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		close(orphan)
 	}()
-	for range 8 {
+	for w := range 8 {
 		wg.Go(func() {
-			for {
+			for n := 0; ; n++ {
 				select {
 				case <-orphan:
 					return
@@ -64,7 +64,7 @@ func writer(dir string, syncOff bool) {
 				out.Lock()
 				late := refused
 				out.Unlock()
-				e, err := l.Append(context.Background(), draft(l, nil))
+				e, err := writeOne(l, w == 0 && n%3 == 2)
 				out.Lock()
 				switch {
 				case err != nil:
@@ -89,6 +89,19 @@ func writer(dir string, syncOff bool) {
 		return
 	}
 	fmt.Println("closed", l.Close())
+}
+
+// writeOne appends an event, or a record that answers one.
+func writeOne(l *Log, record bool) (event.Event, error) {
+	e, err := l.Append(context.Background(), draft(l, nil))
+	if err != nil || !record {
+		return e, err
+	}
+	r, err := nextRecord(l, e)
+	if err != nil {
+		return e, err
+	}
+	return l.AppendRecord(context.Background(), r)
 }
 
 // child is a running writer with what it said so far.

@@ -171,7 +171,7 @@ func (x index) rename(id event.ID, old, names []string) {
 
 func put(in map[string][]event.ID, key string, id event.ID) {
 	if at, there := slices.BinarySearchFunc(in[key], id, byID); !there {
-		in[key] = slices.Insert(slices.Clone(in[key]), at, id)
+		in[key] = slices.Insert(in[key], at, id) // nobody keeps the list
 	}
 }
 
