@@ -73,7 +73,7 @@ func (s *Studio) drafted(se *session, q ChangeRequest) (d event.Draft, basedOn [
 		}
 		d.Affected = []event.ID{x.ID}
 		if len(basedOn) == 0 {
-			basedOn = se.basis(x.ID)
+			basedOn = se.basisOf(x)
 		}
 		basedOn = append(basedOn, x.ID)
 	}
@@ -83,6 +83,17 @@ func (s *Studio) drafted(se *session, q ChangeRequest) (d event.Draft, basedOn [
 	}
 	d.Facts, d.Body = event.Facts{Fields: body.Keys(), State: string(stateAfter(family, makes, x, q))}, encode(&body)
 	return d, basedOn, nil
+}
+
+// basisOf is what a command about an object is based on: the version that was
+// last returned to the session, or, where none was, the one that stands when it
+// is named.
+func (se *session) basisOf(o object.Object) []event.ID {
+	n := o.Head()
+	if basis := se.basis(n.ID); len(basis) > 0 {
+		return basis
+	}
+	return n.Frontier
 }
 
 // branch resolves the branch that is worked on.

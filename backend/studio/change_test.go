@@ -120,6 +120,27 @@ func TestConcurrentChangesBothStand(t *testing.T) {
 	w.noneVoid()
 }
 
+// Who names an object that was never shown to its session acts on what stands; who
+// was shown a version acts on that.
+func TestACommandIsBasedOnWhatWasShownLast(t *testing.T) {
+	w := newWorld(t)
+	one, two := w.newSession(SessionRequest{Surface: event.SurfaceAPI}), w.newSession(SessionRequest{Surface: event.SurfaceAPI})
+	w.add(one, "work")
+	w.change(one, ChangeRequest{Type: event.WorkItemClaimedType, Object: "work"})
+	if d := w.change(two, ChangeRequest{Type: event.WorkItemCompletedType, Object: "work"}).Document; d["state"] != "completed" || len(d["concurrent"].(map[string]any)) != 0 {
+		t.Errorf("named and never shown it is %v", d)
+	}
+	w.add(one, "other")
+	w.titles(two, Where{}) // shown as pending
+	w.change(one, ChangeRequest{Type: event.WorkItemClaimedType, Object: "other"})
+	if _, err := w.Change(background, two, ChangeRequest{Type: event.WorkItemCompletedType, Object: "other"}); !fault.Is(err, "illegal_transition") {
+		t.Error("it acts on what it was not shown:", err)
+	}
+	if d := w.change(two, ChangeRequest{Type: event.WorkItemCanceledType, Object: "other"}).Document; len(d["concurrent"].(map[string]any)["state"].([]any)) != 2 {
+		t.Errorf("what was not seen is replaced: %v", d)
+	}
+}
+
 // Two agents that write and list are concurrent, whatever lists they look at; one
 // look at an object orders what comes after it.
 func TestAgentsThatOnlyListAreConcurrent(t *testing.T) {

@@ -129,7 +129,7 @@ func (s *Studio) decideCheckpoint(ctx context.Context, c Caller, ref, why string
 	if err != nil {
 		return Decided{}, err
 	}
-	w := wish{record: t, about: []event.ID{x.ID}, body: event.Change{Why: valid(why)}, basedOn: se.basis(x.ID)}
+	w := wish{record: t, about: []event.ID{x.ID}, body: event.Change{Why: valid(why)}, basedOn: se.basisOf(x)}
 	if t == event.CheckpointFinalizedType {
 		digest, _, err := s.digestOf(*x.Cut())
 		if err != nil {
@@ -153,7 +153,7 @@ func (s *Studio) OpenCheckpoint(ctx context.Context, c Caller, ref string) (Chan
 		return Changed{}, err
 	}
 	e, err := s.writeAllowed(ctx, se, event.Draft{Type: event.CheckpointReopenedType, Affected: []event.ID{x.ID}, Body: encode(&event.Change{})},
-		append(se.basis(x.ID), x.ID)...)
+		append(se.basisOf(x), x.ID)...)
 	if err != nil {
 		return Changed{}, err
 	}
