@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"errors"
-	"io"
 	"math/rand"
 	"os"
 	"os/exec"
@@ -42,15 +41,38 @@ func bare(t *testing.T, program string, args ...string) []byte {
 		t.Fatal(err)
 	}
 	defer master.Close()
-	all, err := io.ReadAll(master)
-	if err != nil && !errors.Is(err, syscall.EIO) { // what Linux says at a terminal's end
-		t.Fatal(err)
-	}
+	all := readToEnd(t, master)
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	return all
 }
+
+// readToEnd reads a terminal whose program ends. On a busy machine Linux may say
+// that it has ended before the last bytes are through, so it is read on until it
+// has been silent.
+func readToEnd(t *testing.T, master *os.File) (all []byte) {
+	t.Helper()
+	piece := make([]byte, 64<<10)
+	for heard := time.Now(); ; {
+		n, err := master.Read(piece)
+		all = append(all, piece[:n]...)
+		switch {
+		case n > 0:
+			heard = time.Now()
+		case err != nil && !errors.Is(err, syscall.EIO):
+			t.Fatal(err)
+		case time.Since(heard) > endSilence:
+			return all
+		default:
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// endSilence is how long nothing comes after what Linux says is the end: as long
+// as the shim waits.
+const endSilence = 500 * time.Millisecond
 
 // follower is a client that attached before the first byte, with a pipe for a screen.
 type follower struct {

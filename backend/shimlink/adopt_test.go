@@ -126,6 +126,24 @@ func TestAShimThatOnlyBeginsIsSilent(t *testing.T) {
 	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
 }
 
+// namedWithin bounds a test that hangs; it measures nothing.
+const namedWithin = 20 * time.Second
+
+// named waits until the kernel tells what a new process was given: for a moment
+// after the start it tells nothing.
+func named(t *testing.T, pid int, argument string) {
+	t.Helper()
+	for over := time.Now().Add(namedWithin); ; time.Sleep(time.Millisecond) {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.Contains(string(line), argument) {
+			return
+		}
+		if time.Now().After(over) {
+			t.Fatalf("process %d is never told to have %s: %v", pid, argument, err)
+		}
+	}
+}
+
 // Without a record a shim is known by its folder, which is all that it is given.
 func TestAShimWhoseRecordWasRemovedIsUnreachable(t *testing.T) {
 	folder := folderOf(t)
@@ -142,6 +160,7 @@ func TestAShimWhoseRecordWasRemovedIsUnreachable(t *testing.T) {
 	defer input.Close()
 	defer shim.Wait()
 	defer shim.Process.Kill()
+	named(t, shim.Process.Pid, folder)
 	refusedAdoption(t, folder, fault.Unavailable, "shim_silent") // the control: it begins
 	check(t, os.WriteFile(filepath.Join(folder, notesName), []byte("x"), 0o600))
 	told := func(what string) {
