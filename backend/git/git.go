@@ -51,12 +51,19 @@ func (Reader) Commits(ctx context.Context, folder string, refs []string, each fu
 		if strings.HasPrefix(ref, "-") {
 			return unknown(ref)
 		}
-		if _, err := run(ctx, folder, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}"); err != nil {
+		hash, err := run(ctx, folder, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
+		if err != nil || !isHash(hash) {
 			return unknown(ref)
 		}
-		args = append(args, ref)
+		args = append(args, hash) // the name may move meanwhile
 	}
 	return stream(ctx, folder, append(args, "--"), each)
+}
+
+// isHash tells a commit from what git takes for one: it answers ^name with the
+// commits to leave out, and a history without them would lack parents.
+func isHash(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 func unknown(ref string) error {
@@ -84,13 +91,16 @@ func checkFolder(ctx context.Context, folder string) error {
 }
 
 // command is git with nothing of the caller's and little of the repository's:
-// no hooks, pager, prompts, lazy fetches or replaced commits.
+// no hooks, pager, prompts, fetches or replaced commits. Grafts and the commit
+// graph may say other parents than the commits that the hashes stand for. A git
+// before 2.39.4 knows no GIT_NO_LAZY_FETCH and would run what the repository
+// names as its remote's program when a commit is missing: so no carrier is allowed.
 func command(ctx context.Context, folder string, args ...string) *exec.Cmd {
 	safe := []string{"-C", folder, "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.pager=cat",
-		"-c", "i18n.logOutputEncoding=UTF-8", "-c", "log.mailmap=false", "--no-replace-objects", "--literal-pathspecs"}
+		"-c", "i18n.logOutputEncoding=UTF-8", "-c", "log.mailmap=false", "-c", "core.commitGraph=false", "--no-replace-objects", "--literal-pathspecs"}
 	cmd := exec.CommandContext(ctx, "git", append(safe, args...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_LAZY_FETCH=1"}
+		"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_GRAFT_FILE=" + os.DevNull}
 	cmd.WaitDelay = waitDelay
 	return cmd
 }
@@ -142,14 +152,14 @@ func lastLine(text string) string {
 func read(out io.Reader, each func(Commit) error) error {
 	in := bufio.NewReaderSize(out, 64<<10)
 	for last := false; !last; {
-		one, err := in.ReadString(0)
+		one, err := record(in)
 		if last = errors.Is(err, io.EOF); err != nil && !last {
 			return err
 		}
-		if last && one == "" {
+		if last && len(one) == 0 {
 			break
 		}
-		c, err := parse(strings.TrimSuffix(one, "\x00"))
+		c, err := parse(string(one))
 		if err != nil {
 			return err
 		}
@@ -158,6 +168,21 @@ func read(out io.Reader, each func(Commit) error) error {
 		}
 	}
 	return nil
+}
+
+// record reads one commit, without the zero that ends it. The subject comes last,
+// so that of a record above recordMost only its end is dropped.
+func record(in *bufio.Reader) (one []byte, err error) {
+	for more := true; more; {
+		var part []byte
+		part, err = in.ReadSlice(0)
+		more = errors.Is(err, bufio.ErrBufferFull)
+		if err == nil {
+			part = part[:len(part)-1]
+		}
+		one = append(one, part[:min(len(part), recordMost-len(one))]...)
+	}
+	return one, err
 }
 
 // parse reads one commit in commitForm. Text that is no UTF-8 is made so.
