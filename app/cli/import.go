@@ -31,7 +31,7 @@ func (p *program) importGitCommand() *cobra.Command {
 		Args:    wants("FOLDER"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return p.importGit(cmd.Context(), args[0], refs) },
 	}
-	cmd.Flags().StringSliceVar(&refs, "ref", nil, "only what this branch, tag or commit rests on (several: again)")
+	cmd.Flags().StringArrayVar(&refs, "ref", nil, "only what this branch, tag or commit rests on (several: again)")
 	return cmd
 }
 

@@ -16,7 +16,7 @@ import (
 // AppendRecord makes the next record of the control chain durable, with its
 // certificates, and returns it. From then on it is the basis of what this
 // replica writes. Faults: parent_unknown, record_order when it does not follow
-// the newest record, certificate_missing, certificate_signature, certificate_other, body_hash, the
+// the newest record, certificates_many, certificate_missing, certificate_signature, certificate_other, body_hash, the
 // reasons of event.Check, read_only.
 func (l *Log) AppendRecord(ctx context.Context, rec control.Record) (event.Event, error) {
 	r := newRequest()
@@ -49,7 +49,7 @@ func (l *Log) placeRecord(g *group, r *request) error {
 	if err != nil {
 		return err
 	}
-	certificates, err := encodeCertificates(id, h, r.record.Certificates)
+	certificates, err := l.encodeCertificates(id, h, r.record.Certificates)
 	if err != nil {
 		return err
 	}
@@ -57,15 +57,18 @@ func (l *Log) placeRecord(g *group, r *request) error {
 		return err
 	}
 	g.entries = append(g.entries, entry{Key: number('c', h.Seq), Value: certificates})
+	g.size += len(certificates)
 	next.Control = event.Basis{Index: h.Seq, Record: id}
 	return nil
 }
 
-func encodeCertificates(id event.ID, h event.Header, all []event.Certificate) ([]byte, error) {
-	if len(all) == 0 {
-		return nil, fault.New(fault.InvalidArgument, "certificate_missing", "no voter has signed the record", "have the voters sign it")
+// encodeCertificates takes the signatures under a record, of which one is the
+// voter's: the replica that genesis names, which is this one.
+func (l *Log) encodeCertificates(id event.ID, h event.Header, all []event.Certificate) ([]byte, error) {
+	if len(all) > maxCertificates {
+		return nil, fault.New(fault.InvalidArgument, "certificates_many", fmt.Sprintf("a record has at most %d signatures", maxCertificates), "give those of its voters")
 	}
-	encoded := make([][]byte, 0, len(all))
+	encoded, voted := make([][]byte, 0, len(all)), false
 	for _, c := range all {
 		if err := certifies(c, id, h.Workspace, h.Seq); err != nil {
 			return nil, err
@@ -74,7 +77,10 @@ func encodeCertificates(id event.ID, h event.Header, all []event.Certificate) ([
 		if err != nil {
 			return nil, err
 		}
-		encoded = append(encoded, b)
+		encoded, voted = append(encoded, b), voted || c.Voter == l.replica
+	}
+	if !voted {
+		return nil, fault.New(fault.InvalidArgument, "certificate_missing", "no voter of the workspace has signed the record", "have the voters sign it")
 	}
 	return cbor.Marshal(encoded)
 }

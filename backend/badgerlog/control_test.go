@@ -2,6 +2,7 @@ package badgerlog
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"math/rand"
 	"testing"
@@ -139,10 +140,26 @@ func TestRecordThatDoesNotFitIsRefused(t *testing.T) {
 			r.Header.Workspace = event.ID{1}
 			r.Header.Replica = event.Chain(r.Header.Workspace[:])
 		}},
-		"an unknown parent":   {"parent_unknown", func(r *control.Record) { r.Header.Parents = []event.ID{{1}} }},
-		"another lamport":     {"lamport", func(r *control.Record) { r.Header.Lamport++ }},
-		"another body":        {"body_hash", func(r *control.Record) { r.Body = append(r.Body, 0) }},
-		"no signature":        {"certificate_missing", func(r *control.Record) { r.Certificates = nil }},
+		"an unknown parent": {"parent_unknown", func(r *control.Record) { r.Header.Parents = []event.ID{{1}} }},
+		"another lamport":   {"lamport", func(r *control.Record) { r.Header.Lamport++ }},
+		"another body":      {"body_hash", func(r *control.Record) { r.Body = append(r.Body, 0) }},
+		"no signature":      {"certificate_missing", func(r *control.Record) { r.Certificates = nil }},
+		"a stranger's signature": {"certificate_missing", func(r *control.Record) {
+			_, stranger, err := ed25519.GenerateKey(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &r.Certificates[0]
+			c.Voter = event.ReplicaOf(stranger.Public().(ed25519.PublicKey))
+			if err := c.Sign(stranger); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"too many signatures": {"certificates_many", func(r *control.Record) {
+			for range maxCertificates {
+				r.Certificates = append(r.Certificates, r.Certificates[0])
+			}
+		}},
 		"a broken signature":  {"certificate_signature", func(r *control.Record) { r.Certificates[0].Signature[0]++ }},
 		"another's signature": {"certificate_other", func(r *control.Record) { r.Certificates[0].Record = event.ID{1} }},
 	} {

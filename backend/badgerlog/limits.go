@@ -14,6 +14,9 @@ const (
 	maxGroupBytes  = 512 << 10
 	// maxGroupSeals: one where MaxSealed is reached, one at the end.
 	maxGroupSeals = 2
+	// maxCertificates bounds the signatures under a record: there are five voters at
+	// most, and while they change the old ones sign too.
+	maxCertificates = 10
 	// maxWaiting bounds the writers whose bodies wait; more wait to enter.
 	maxWaiting = 1024
 	// settleRounds bounds how often a leader looks whether more writers come:

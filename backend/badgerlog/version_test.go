@@ -13,13 +13,13 @@ import (
 
 var update = flag.Bool("update", false, "write the kept store anew; only before a version is given to anyone")
 
-// Stores of version 1, one closed and one as a crash leaves it, are opened to
-// the same heads for ever.
-func TestVersion1IsOpenedForEver(t *testing.T) {
-	for _, name := range []string{"closed", "killed"} {
-		home := filepath.Join("testdata", "v1", name)
-		if *update {
-			writeVersion(t, home, name == "closed")
+// Stores of each version, one closed and one as a crash leaves it, are opened to
+// the same heads for ever. The second one has records of control.
+func TestKeptVersionsAreOpenedForEver(t *testing.T) {
+	for _, name := range []string{"v1/closed", "v1/killed", "v2/closed", "v2/killed"} {
+		home := filepath.Join("testdata", name)
+		if *update && strings.HasPrefix(name, "v2") {
+			writeVersion(t, home, strings.HasSuffix(name, "closed"))
 		}
 		want, err := os.ReadFile(filepath.Join(home, "heads"))
 		if err != nil {
@@ -63,6 +63,7 @@ func writeVersion(t *testing.T, home string, closed bool) {
 	l := mustOpen(t, dir)
 	defer l.Close()
 	web(t, l, 30)
+	decided(t, l, 12)
 	if err := l.SaveState("floor", []byte("value")); err != nil {
 		t.Fatal(err)
 	}

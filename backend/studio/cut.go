@@ -76,33 +76,30 @@ func (s *Studio) arrivalCut(count string) (*cut, error) {
 	return &cut{named: event.Cut{Heads: byChain(heads)}, upTo: n}, err
 }
 
-// headsAt are the newest events of each chain among the first n arrivals.
+// headsAt are the newest events of the control chain and of the own one among
+// the first n arrivals.
 func (s *Studio) headsAt(n uint64) (Frontier, error) {
-	var heads Frontier
-	for _, chain := range s.chains() {
-		for at := n; at > 0; at-- {
-			e, err := s.p.Log.EventAt(at - 1)
-			if err != nil {
-				return nil, err
-			}
-			if f := (Frontier{}).with(e); f[0].Chain == chain {
-				heads = append(heads, f[0])
-				break
-			}
+	s.mu.Lock()
+	known, _ := slices.BinarySearch(s.recordsAt, n)
+	record := s.p.Log.Genesis()
+	if known > 0 {
+		record = s.records[known-1]
+	}
+	s.mu.Unlock()
+	heads := Frontier{{Chain: event.Chain(bytesOf(s.p.Log.Genesis())), Seq: uint64(known), ID: record}}
+	for at := n; at > 1; at-- {
+		e, err := s.p.Log.EventAt(at - 1)
+		if err != nil {
+			return nil, err
+		}
+		if e.Header.Class != event.Control { // else the own one came before it
+			return heads.with(e), nil
 		}
 	}
 	return heads, nil
 }
 
-func (s *Studio) chains() []event.Chain {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var chains []event.Chain
-	for _, h := range s.heads {
-		chains = append(chains, h.Chain)
-	}
-	return chains
-}
+func bytesOf(id event.ID) []byte { return id[:] }
 
 // closed is the least closed set that a cut names: with its events all that they
 // follow, every record of control up to the highest that they know, what those
@@ -114,7 +111,7 @@ func (s *Studio) closed(named event.Cut) (*cut, error) {
 		for _, h := range named.Heads {
 			c.upTo += h.Seq + 1
 		}
-		return c, nil
+		return c, s.checkHeads(named, c.upTo)
 	}
 	known, err := s.basisOf(named.Past)
 	if err != nil {
@@ -134,6 +131,20 @@ func (s *Studio) closed(named event.Cut) (*cut, error) {
 		}
 	}
 	return c, nil
+}
+
+// checkHeads refuses heads that were never the newest here at one moment: what
+// they hold is not closed.
+func (s *Studio) checkHeads(named event.Cut, n uint64) error {
+	unknown := fault.New(fault.FailedPrecondition, "head_unknown", "the cut names heads that never were the newest here together", "take what is here by then")
+	if n > s.appliedNow() {
+		return unknown
+	}
+	heads, err := s.headsAt(n)
+	if err == nil && (!slices.Equal(byChain(heads), named.Heads) || len(named.Past) > 0) {
+		return unknown
+	}
+	return err
 }
 
 // closeOver takes in what a record of control freezes.

@@ -125,6 +125,35 @@ func TestCutsAreNamedInFewWays(t *testing.T) {
 	}
 }
 
+// Heads that never stood together are no cut, wherever they come from.
+func TestInventedHeadsAreNoCut(t *testing.T) {
+	w := newWorld(t)
+	c := w.caller(event.SurfaceCLI)
+	w.add(c, "work")
+	w.addAgent(c, "worker")
+	w.add(c, "more")
+	for n := uint64(1); n <= w.log.Count(); n++ {
+		heads, err := w.headsAt(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.closed(event.Cut{Heads: byChain(heads)}); err != nil || got.upTo != n {
+			t.Errorf("what had come by %d is %+v: %v", n, got, err)
+		}
+	}
+	whole := byChain(w.heads)
+	for name, change := range map[string]func(h []event.Head){
+		"another event": func(h []event.Head) { h[0].ID = event.ID{1} }, "another place": func(h []event.Head) { h[0].Seq++; h[1].Seq-- },
+		"another chain": func(h []event.Head) { h[1].Chain += "x" }, "what is not here": func(h []event.Head) { h[1].Seq += 5 },
+	} {
+		heads := append([]event.Head(nil), whole...)
+		change(heads)
+		if _, err := w.closed(event.Cut{Heads: heads}); !fault.Is(err, "head_unknown") {
+			t.Errorf("%s was taken: %v", name, err)
+		}
+	}
+}
+
 func TestCheckpointsAreNamedAndFinalizedOnce(t *testing.T) {
 	w := newWorld(t)
 	c := w.caller(event.SurfaceCLI)

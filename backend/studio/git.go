@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
 	"atelier.dev/atelier/backend/object"
 )
 
@@ -101,9 +102,11 @@ func (i *gitImport) take(ctx context.Context, commit Commit) error {
 	}
 	var parents []event.ID
 	for _, hash := range commit.Parents {
-		if id, known := i.events[hash]; known {
-			parents = append(parents, id)
+		id, known := i.events[hash]
+		if !known {
+			return fault.New(fault.DataLoss, "repository_damaged", "the commit "+commit.Hash+" comes before its parent "+hash, "run `git fsck` there")
 		}
+		parents = append(parents, id)
 	}
 	e, err := i.s.write(ctx, lane, artifactOf(commit), parents...)
 	if err != nil {
