@@ -126,20 +126,23 @@ func TestAShimThatOnlyBeginsIsSilent(t *testing.T) {
 	refusedAdoption(t, folder, fault.Unavailable, "shim_dead")
 }
 
-// namedWithin bounds a test that hangs; it measures nothing.
-const namedWithin = 20 * time.Second
+// holdsWithin bounds a test that hangs; it measures nothing.
+const holdsWithin = 20 * time.Second
 
-// named waits until the kernel tells what a new process was given: for a moment
-// after the start it tells nothing.
-func named(t *testing.T, pid int, argument string) {
+// holds waits until a process has a file open: a shim that begins cuts off what it
+// finds in its notes and cannot read.
+func holds(t *testing.T, pid int, path string) {
 	t.Helper()
-	for over := time.Now().Add(namedWithin); ; time.Sleep(time.Millisecond) {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil && strings.Contains(string(line), argument) {
-			return
+	for over := time.Now().Add(holdsWithin); ; time.Sleep(time.Millisecond) {
+		open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		check(t, err)
+		for _, one := range open {
+			if to, err := os.Readlink(one); err == nil && to == path {
+				return
+			}
 		}
 		if time.Now().After(over) {
-			t.Fatalf("process %d is never told to have %s: %v", pid, argument, err)
+			t.Fatalf("process %d never opens %s", pid, path)
 		}
 	}
 }
@@ -160,7 +163,7 @@ func TestAShimWhoseRecordWasRemovedIsUnreachable(t *testing.T) {
 	defer input.Close()
 	defer shim.Wait()
 	defer shim.Process.Kill()
-	named(t, shim.Process.Pid, folder)
+	holds(t, shim.Process.Pid, filepath.Join(folder, notesName))
 	refusedAdoption(t, folder, fault.Unavailable, "shim_silent") // the control: it begins
 	check(t, os.WriteFile(filepath.Join(folder, notesName), []byte("x"), 0o600))
 	told := func(what string) {
