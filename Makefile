@@ -23,7 +23,7 @@ build: ## the four programs, in build/bin
 generate: ## the code made from backend/proto, and the floors of .golangci.yml
 	@build/scripts/generate
 
-bench: ## measure against tmux and a bare pseudo-terminal
+bench: ## measure against tmux, a bare pseudo-terminal and other stores of events
 	@build/scripts/bench
 
 soak: ## the long run of the tests that have one

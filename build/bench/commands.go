@@ -195,10 +195,13 @@ func ticks(pid int) int64 {
 	return user + system
 }
 
-func resident(pid int) float64 {
+func resident(pid int) float64 { return memoryOf(pid, "VmRSS:") }
+
+// memoryOf is a line of a process's status, in megabytes.
+func memoryOf(pid int, name string) float64 {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for _, line := range strings.Split(string(status), "\n") {
-		if rest, is := strings.CutPrefix(line, "VmRSS:"); is {
+	for _, text := range strings.Split(string(status), "\n") {
+		if rest, is := strings.CutPrefix(text, name); is {
 			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			return kb / 1024
 		}

@@ -1,10 +1,11 @@
-// Bench measures the studio against tmux and a bare pseudo-terminal on the
-// machine at hand. Peers take turns in every round, so that a slow minute hurts
+// Bench measures the studio against tmux and a bare pseudo-terminal, and its log
+// against what else could keep events, on the machine at hand. Peers take turns in every round, so that a slow minute hurts
 // all alike; the table gives the median of the rounds and their spread, and every
 // ratio is of one run. A measure that cannot be made says so and counts as failed.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,6 +21,8 @@ type setting struct {
 	work   string // folder for homes and files, on the disk that is measured
 	rounds int
 	bytes  int64 // of each text file
+	quick  bool  // the small form of append, admit and million, which judges nothing
+	keep   string
 }
 
 // A measure prints its own lines of the table.
@@ -37,6 +40,9 @@ var measures = []measure{
 	{"window", "from start to the first picture with a terminal in it", measureWindow},
 	{"idle", "a core with nothing to do, and one shim", measureIdle},
 	{"durable", "one event made durable, and 64 writers at once", measureDurable},
+	{"append", "64 writers, bodies of 512 bytes, in this process", measureAppend},
+	{"admit", "another replica's chain, beside one signature an event", measureAdmit},
+	{"million", "what a log of a million events and 1,000 sessions costs", measureMillion},
 }
 
 func main() {
@@ -46,7 +52,18 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 5, "rounds; every peer runs once in each")
 	megabytes := flag.Int64("mb", 200, "size of each text file in megabytes")
 	only := flag.String("only", "", "names of measures, separated by commas (empty: all)")
+	flag.BoolVar(&s.quick, "quick", false, "the small form of append, admit and million: minutes less, and nothing is judged")
+	flag.StringVar(&s.keep, "keep", "", "folder to write each table to, and the plot of million (empty: print alone)")
+	reads := flag.String("read", "", "read the log in a folder, as million has a process of its own do")
+	reopens := flag.Bool("reopen", false, "with -read: take only the time until the first answer")
 	flag.Parse()
+	if *reads != "" {
+		if err := read(*reads, scaleOf(s), *reopens); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	s.bytes = *megabytes * 1e6
 	if err := run(s, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -61,6 +78,11 @@ func run(s setting, only string) error {
 	}
 	defer os.RemoveAll(work)
 	s.work = work
+	if s.keep != "" {
+		if err := os.MkdirAll(s.keep, 0o755); err != nil {
+			return err
+		}
+	}
 	if s.bin, err = filepath.Abs(s.bin); err != nil {
 		return err
 	}
@@ -70,11 +92,7 @@ func run(s setting, only string) error {
 		if only != "" && !strings.Contains(","+only+",", ","+m.name+",") {
 			continue
 		}
-		fmt.Printf("\n## %s: %s\n", m.name, m.what)
-		rows, err := m.run(s)
-		show(rows)
-		if err != nil {
-			fmt.Printf("not measured: %v\n", err)
+		if err := tell(s, m); err != nil {
 			failed++
 		}
 	}
@@ -82,6 +100,22 @@ func run(s setting, only string) error {
 		return fmt.Errorf("%d measures could not be made", failed)
 	}
 	return nil
+}
+
+// tell prints the table of a measure, and keeps it where that is wanted.
+func tell(s setting, m measure) error {
+	var table strings.Builder
+	fmt.Fprintf(&table, "## %s: %s\n", m.name, m.what)
+	rows, err := m.run(s)
+	show(&table, rows)
+	if err != nil {
+		fmt.Fprintf(&table, "not measured: %v\n", err)
+	}
+	fmt.Print("\n", &table)
+	if s.keep == "" {
+		return err
+	}
+	return errors.Join(err, os.WriteFile(filepath.Join(s.keep, m.name+".txt"), []byte(machine(s)+"\n\n"+table.String()), 0o644))
 }
 
 // machine tells on what, and with which peers, the numbers were made.

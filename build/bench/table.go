@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -34,15 +35,24 @@ func quantile(values []float64, q float64) float64 {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-func show(rows []row) {
+func show(out io.Writer, rows []row) {
 	for _, r := range rows {
 		if len(r.values) == 0 {
-			fmt.Printf("  %-34s %s\n", r.peer, r.note)
+			fmt.Fprintf(out, "  %-34s %s\n", r.peer, r.note)
 			continue
 		}
-		fmt.Printf("  %-34s %10.2f %-5s (%.2f to %.2f in %d rounds) %s\n",
+		fmt.Fprintf(out, "  %-34s %10.2f %-5s (%.2f to %.2f in %d rounds) %s\n",
 			r.peer, median(r.values), r.unit, slices.Min(r.values), slices.Max(r.values), len(r.values), r.note)
 	}
+}
+
+// goal says whether a number of the whole form meets what is wanted of it; the
+// small one is too short to judge by.
+func (s setting) goal(met bool, format string, args ...any) string {
+	if s.quick {
+		return fmt.Sprintf(format, args...) + ": not judged in the small form"
+	}
+	return goal(met, format, args...)
 }
 
 // goal says whether a number meets what is wanted of it.

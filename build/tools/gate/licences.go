@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,30 +91,45 @@ func accepted(expression string, dev bool) bool {
 	return true
 }
 
-// goLicences reads the licence of every module that a program or a test of ours
-// links. The linters of build/tools are run, never linked, and are not looked at.
+// goLicences reads the licence of every module that a program, a test or a measure
+// of ours links. The linters of build/tools are run, never linked, and are not
+// looked at.
 func goLicences() (int, []string, error) {
+	dirs := map[string]bool{}
+	for _, folder := range []string{".", "build/bench"} {
+		if err := linked(folder, dirs); err != nil {
+			return 0, nil, err
+		}
+	}
+	var wrong []string
+	for dir := range dirs {
+		if name := goLicence(dir); !shipped[name] {
+			wrong = append(wrong, fmt.Sprintf("Go module in %s is under %s, which is not accepted", dir, name))
+		}
+	}
+	return len(dirs), wrong, nil
+}
+
+// linked adds the folders of the modules of other people that one of ours links.
+func linked(folder string, dirs map[string]bool) error {
+	if _, err := os.Stat(filepath.Join(folder, "go.mod")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	list := exec.Command("go", "list", "-deps", "-test", "-tags", "desktop,production,webkit2_41",
-		"-f", "{{with .Module}}{{.Path}}\t{{.Dir}}{{end}}", "./...")
+		"-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}", "./...")
+	list.Dir = folder
 	var stderr bytes.Buffer
 	list.Stderr = &stderr
 	out, err := list.Output()
 	if err != nil {
-		return 0, nil, fmt.Errorf("go list: %w: %s", err, stderr.String())
+		return fmt.Errorf("go list: %w: %s", err, stderr.String())
 	}
-	modules := map[string]string{}
 	for _, line := range strings.Split(string(out), "\n") {
 		if path, dir, ok := strings.Cut(line, "\t"); ok && path != module {
-			modules[path] = dir
+			dirs[dir] = true
 		}
 	}
-	var wrong []string
-	for path, dir := range modules {
-		if name := goLicence(dir); !shipped[name] {
-			wrong = append(wrong, fmt.Sprintf("Go module %s is under %s, which is not accepted", path, name))
-		}
-	}
-	return len(modules), wrong, nil
+	return nil
 }
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|unlicense)([.-].*)?$`)
