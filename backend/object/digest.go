@@ -81,7 +81,7 @@ func (d digest) object(o Object) {
 // wrote it, since only bodies say which values each of them names.
 func (x *Entity) wrote(key string) []event.ID {
 	if f := x.fields[key]; f.Rule.Set {
-		by := slices.Clone(f.Many.by)
+		by := f.Many.by.all()
 		slices.SortFunc(by, byID)
 		return by
 	}

@@ -13,7 +13,7 @@ type Entity struct {
 	Home event.Chain // of the event that made it
 
 	state  Register[State]
-	moves  []Written[State] // every value that the state ever had, in order of arrival
+	moves  []*move          // those that stand, in order of arrival
 	fields map[string]Field // of what was written; never written into
 	cut    *event.Cut
 	digest *event.Digest

@@ -413,3 +413,34 @@ func TestRule30_ARefusalChangesNothing(t *testing.T) {
 	w.want(f, done, "")
 	wantText(t, "the state", statesOf(entity(t, f, x)), "finalized")
 }
+
+// A trace ends once, whichever sessions of its home did not see each other.
+func TestRule25_AStateOfOrderChainIsJudgedByTheChain(t *testing.T) {
+	w := newWorld(t)
+	x := w.write(home, event.TraceOpenedType, nil, event.Change{}, state("open"))
+	closed := w.write(home, event.TraceClosedType, []event.ID{x.ID}, event.Change{}, about(x.ID), state("closed"))
+	again := w.write(home, event.ToolCallFailedType, []event.ID{x.ID}, event.Change{}, about(x.ID), state("failed"))
+	f := w.fold()
+	w.want(f, closed, "")
+	w.want(f, again, "illegal_transition")
+	wantText(t, "the state", statesOf(entity(t, f, x)), "closed")
+}
+
+// What is not of control cannot give back a state that control took away, however
+// late it comes.
+func TestRule25_AStateOfOrderControlIsWrittenByRecords(t *testing.T) {
+	w := newWorld(t)
+	x := w.write(home, event.CheckpointProposedType, nil, event.Change{}, state("proposed"), func(h *event.Header) {
+		h.Facts.Cut = &event.Cut{Past: []event.ID{w.genesis}}
+	})
+	reopened := w.write(other, event.CheckpointReopenedType, []event.ID{x.ID}, event.Change{}, about(x.ID), state("proposed"))
+	request := w.ask(event.CheckpointInvalidatedType, event.Change{}, about(x.ID), func(h *event.Header) {
+		h.Parents, h.Lamport = []event.ID{x.ID}, x.Header.Lamport+1
+	})
+	record := w.record(event.CheckpointInvalidatedType, request, event.OutcomeDone, state("invalidated"))
+	for _, order := range [][]event.Event{{w.events[0], x, reopened, request, record}, {w.events[0], x, request, record, reopened}} {
+		f := w.foldOf(order)
+		w.want(f, reopened, "")
+		wantText(t, "the state", statesOf(entity(t, f, x)), "invalidated")
+	}
+}

@@ -12,15 +12,13 @@ type Fold struct {
 	past      *memory
 	workspace event.ID // zero before genesis
 	main      event.ID
-	// human and system are the actors of genesis, members those that act by control.
-	human, system event.ID
-	members       map[event.ID]membership
-	next          map[event.Chain]uint64 // the seq that each chain goes on with
-	objects       map[event.ID]Object
-	order         map[Kind][]event.ID // the objects of a kind by creation
-	index         index
-	calls         calls
-	judged        map[event.ID]Judgement // what is not valid
+	members   map[event.ID]membership
+	next      map[event.Chain]uint64 // the seq that each chain goes on with
+	objects   map[event.ID]Object
+	order     map[Kind][]event.ID // the objects of a kind by creation
+	index     index
+	calls     calls
+	judged    map[event.ID]Judgement // what is not valid
 	// retells says what events were judged in a fold of all; nil in that one.
 	retells func(event.ID) Judgement
 	taken   []event.ID // what was applied to a fold of a cut
@@ -96,7 +94,8 @@ func (f *Fold) Apply(e event.Event) (Judgement, error) {
 	}
 	if e.Header.Type == event.WorkspaceCreatedType {
 		f.workspace, f.main = e.ID, event.Derived(e.ID, "main")
-		f.human, f.system = event.Derived(e.ID, "human"), event.Derived(e.ID, "system")
+		f.members[event.Derived(e.ID, "human")] = membership{kind: event.Human}
+		f.members[event.Derived(e.ID, "system")] = membership{kind: event.Service}
 	}
 	for _, o := range does.objects {
 		f.put(o)
@@ -160,6 +159,8 @@ func (f *Fold) inOrder(e event.Event) error {
 		return disorder("workspace_foreign", "the event is of another workspace")
 	case f.retells == nil && e.Header.Seq != f.next[chainOf(e)]:
 		return disorder("out_of_order", "the event is not the next of its chain")
+	case f.retells == nil && !genesis && f.next[event.Chain(f.workspace[:])] <= e.Header.Basis.Index:
+		return disorder("out_of_order", "the event rests on a record of control that did not come before it")
 	}
 	return nil
 }

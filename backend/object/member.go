@@ -15,23 +15,22 @@ const (
 
 // membership is when an actor may act, by indices of the control chain.
 type membership struct {
-	replica event.Chain
+	kind    event.ActorKind
+	replica event.Chain // empty for anywhere
 	since   uint64
 	until   uint64 // of the record that retires it; 0 while none does
 }
 
 // acts refuses an event of an actor who may not act: one that no record up to
-// the event's basis has enrolled at its replica, or that one has retired. Those
-// whom genesis enrols may act until they are retired.
+// the event's basis has enrolled at its replica as what it says it is, or that
+// one has retired. Those whom genesis enrols may act until they are retired.
 func (f *Fold) acts(e event.Event) *fault.Error {
-	id, basis := e.Header.Actor.ID, e.Header.Basis.Index
+	basis := e.Header.Basis.Index
 	if e.Header.Class == event.Control {
 		return nil
 	}
-	m, enrolled := f.members[id]
-	switch {
-	case id == f.human || id == f.system:
-	case !enrolled || m.since > basis || m.replica != e.Header.Replica:
+	m, enrolled := f.members[e.Header.Actor.ID]
+	if !enrolled || m.since > basis || m.kind != e.Header.Actor.Kind || m.replica != "" && m.replica != e.Header.Replica {
 		return void("not_enrolled", "its author was not enrolled at its replica", "have control enrol it: `atelier actor add`")
 	}
 	if m.until != 0 && m.until <= basis {
@@ -50,7 +49,7 @@ func enrols(f *Fold, e event.Event) (effect, *fault.Error) {
 	if slices.Contains(e.Header.Facts.Fields, nameKey) {
 		a.Name = nameOf(f, e, a.Name)
 	}
-	return effect{objects: []Object{a}, member: &member{a.ID, membership{replica: m.Replica, since: e.Header.Seq}}}, nil
+	return effect{objects: []Object{a}, member: &member{a.ID, membership{kind: m.Kind, replica: m.Replica, since: e.Header.Seq}}}, nil
 }
 
 const nameKey = "name"
@@ -84,7 +83,9 @@ func retires(f *Fold, e event.Event) (effect, *fault.Error) {
 	}
 	a.State = Retired
 	m := f.members[a.ID]
-	m.until = e.Header.Seq
+	if m.until == 0 { // a second record takes back nothing of the first
+		m.until = e.Header.Seq
+	}
 	return effect{objects: []Object{&a}, member: &member{a.ID, m}}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
 )
 
 // record writes a record of control after its request.
@@ -123,5 +124,52 @@ func TestRule34_ASessionEndsItself(t *testing.T) {
 	w.want(f, closed, "")
 	if is, _ := f.Session(s.ID); !is.Closed {
 		t.Error("it is open still")
+	}
+}
+
+func TestRule31_AnActorIsOfTheKindThatControlGaveIt(t *testing.T) {
+	w := newWorld(t)
+	enrolled := w.enrol("worker", event.OutcomeDone)
+	as := func(id event.ID, kind event.ActorKind) event.Event {
+		return w.write(home, event.SessionJoinedType, nil, event.Remark{}, func(h *event.Header) {
+			h.Actor, h.Basis = event.Actor{ID: id, Kind: kind}, event.Basis{Index: enrolled.Header.Seq, Record: enrolled.ID}
+		})
+	}
+	good, posing, lowered := as(enrolled.ID, event.Agent), as(enrolled.ID, event.Human), as(w.anna.ID, event.Agent)
+	f := w.fold()
+	w.want(f, good, "")
+	w.want(f, posing, "not_enrolled")
+	w.want(f, lowered, "not_enrolled")
+}
+
+// What lies between two records that retire an actor is judged by the first,
+// whether the second has come or not.
+func TestRule32_ASecondRetirementTakesNothingBack(t *testing.T) {
+	w := newWorld(t)
+	enrolled := w.enrol("worker", event.OutcomeDone)
+	retire := func() event.Event {
+		return w.record(event.ActorRetiredType, w.ask(event.ActorRetiredType, event.Change{}, about(enrolled.ID), func(h *event.Header) {
+			h.Parents, h.Lamport = []event.ID{enrolled.ID}, enrolled.Header.Lamport+1
+		}), event.OutcomeDone)
+	}
+	first := retire()
+	retire()
+	between := w.acts(home, enrolled, first)
+	w.want(w.fold(), between, "actor_retired")
+}
+
+// An event is judged by the records up to its basis, so these come first.
+func TestRule01_TheBasisComesFirst(t *testing.T) {
+	w := newWorld(t)
+	enrolled := w.enrol("worker", event.OutcomeDone)
+	acts := w.acts(other, w.events[0], enrolled)
+	f := w.foldOf(w.events[:2]) // genesis and the request
+	if _, err := f.Apply(acts); !fault.Is(err, "out_of_order") {
+		t.Errorf("before its basis it is taken: %v", err)
+	}
+	for _, e := range []event.Event{enrolled, acts} {
+		if _, err := f.Apply(e); err != nil {
+			t.Error(err)
+		}
 	}
 }

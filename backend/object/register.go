@@ -61,12 +61,6 @@ func (r Register[T]) write(e event.Event, past *memory, value T, c Content) Regi
 	return Register[T]{standing}.beside(writtenBy(e, value, c))
 }
 
-// take is write of what was written by an event that is known to past.
-func (r Register[T]) take(w Written[T], past *memory) Register[T] {
-	standing := slices.DeleteFunc(slices.Clone(r.standing), func(old Written[T]) bool { return past.before(old.Event, w.Event) })
-	return Register[T]{standing}.beside(w)
-}
-
 // beside puts one more value in its place, in a list that is its own.
 func (r Register[T]) beside(w Written[T]) Register[T] {
 	at, _ := slices.BinarySearchFunc(r.standing, w, newestFirst[T])

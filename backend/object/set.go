@@ -13,8 +13,36 @@ import (
 // by events that did not see each other, the addition stands.
 type Set struct {
 	standing []Written[event.Value] // additions, by value, then event; never written into
-	unread   []Written[event.Value] // what events whose body is not here may have written
-	by       []event.ID             // every event that wrote it, in order of arrival
+	// unread are the events whose body is not here: what they wrote is not known.
+	unread *trail[Written[event.Value]]
+	by     *trail[event.ID] // every event that wrote it
+}
+
+// trail is what came, the newest first. It grows without being written into, at a
+// cost that does not grow with it.
+type trail[T any] struct {
+	last   T
+	before *trail[T] // nil at the first
+	count  int
+}
+
+func (t *trail[T]) with(last T) *trail[T] {
+	if t == nil {
+		return &trail[T]{last, nil, 1}
+	}
+	return &trail[T]{last, t, t.count + 1}
+}
+
+// all returns what came, the oldest first.
+func (t *trail[T]) all() []T {
+	if t == nil {
+		return nil
+	}
+	all := make([]T, t.count)
+	for ; t != nil; t = t.before {
+		all[t.count-1] = t.last
+	}
+	return all
 }
 
 // Values returns what is in the set, ascending and each once.
@@ -32,14 +60,14 @@ func (s Set) Values() []event.Value {
 func (s Set) Additions() []Written[event.Value] { return s.standing }
 
 // Unread returns the events that may have written the set and whose body is not
-// here or ill-formed. Do not write into it.
-func (s Set) Unread() []Written[event.Value] { return s.unread }
+// here or ill-formed.
+func (s Set) Unread() []Written[event.Value] { return s.unread.all() }
 
 // write returns the set after e added and took away.
 func (s Set) write(e event.Event, past *memory, add, remove []event.Value, c Content) Set {
-	by := append(slices.Clone(s.by), e.ID)
+	by := s.by.with(e.ID)
 	if c != Read {
-		return Set{s.standing, append(slices.Clone(s.unread), writtenBy(e, event.Value{}, c)), by}
+		return Set{s.standing, s.unread.with(writtenBy(e, event.Value{}, c)), by}
 	}
 	standing := slices.DeleteFunc(slices.Clone(s.standing), func(w Written[event.Value]) bool {
 		return slices.Contains(remove, w.Value) && past.follows(e, w.Event)

@@ -63,7 +63,9 @@ func (x *Entity) change(f *Fold, family *Family, e event.Event) *fault.Error {
 	if err := x.writes(f, family, e, step.Writes); err != nil {
 		return err
 	}
-	if to := State(e.Header.Facts.State); to != "" {
+	// What control decides is said by control alone: an event of another class
+	// that states a state says which one it saw.
+	if to := State(e.Header.Facts.State); to != "" && (family.Order != ByControl || e.Header.Class == event.Control) {
 		x.moveTo(f, e, to, family.Order)
 	}
 	if d := e.Header.Facts.Digest; d != nil {
@@ -90,7 +92,7 @@ func (f *Fold) entity(kind Kind, e event.Event) (*Entity, *fault.Error) {
 // least one value of the state in the event's past.
 func (x *Entity) step(f *Fold, family *Family, e event.Event) (Step, *fault.Error) {
 	stated := State(e.Header.Facts.State)
-	seen := x.statesIn(e, f.past)
+	seen := x.statesBefore(e, f.past, family.Order)
 	for _, from := range seen {
 		for _, s := range family.steps(e.Header.Type, from.Value) {
 			if s.leads(from.Value, stated) {
@@ -119,23 +121,6 @@ func (s Step) leads(from, stated State) bool {
 	return stated == "" || stated == from
 }
 
-// statesIn returns the values of the state as the event's author can have seen
-// them: the newest in its past. What stands may be newer, by those who had not
-// seen the event either.
-func (x *Entity) statesIn(e event.Event, past *memory) []Written[State] {
-	standing := x.state.Values()
-	if !slices.ContainsFunc(standing, func(w Written[State]) bool { return !past.follows(e, w.Event) }) {
-		return standing
-	}
-	var seen Register[State]
-	for _, w := range x.moves { // in an order that puts no event before its past
-		if past.follows(e, w.Event) {
-			seen = seen.take(w, past)
-		}
-	}
-	return seen.Values()
-}
-
 func notTaken(family *Family, t event.Type, seen []Written[State]) *fault.Error {
 	var from, allowed []string
 	for _, w := range seen {
@@ -152,18 +137,6 @@ func notTaken(family *Family, t event.Type, seen []Written[State]) *fault.Error 
 	}
 	return void("illegal_transition", fmt.Sprintf("%s is not allowed in state %s", t, strings.Join(from, " or ")), mend).
 		With("state", strings.Join(from, " ")).With("allowed", strings.Join(allowed, ", "))
-}
-
-// moveTo gives the entity another state. By control it replaces what stands, by
-// cause what its author had seen.
-func (x *Entity) moveTo(f *Fold, e event.Event, to State, by Order) {
-	w := writtenBy(e, to, Read)
-	x.moves = append(slices.Clone(x.moves), w)
-	if by == ByCause {
-		x.state = x.state.write(e, f.past, to, Read)
-	} else {
-		x.state = Register[State]{[]Written[State]{w}}
-	}
 }
 
 // writes gives the entity the fields that an event writes. What a body says of
