@@ -1,11 +1,17 @@
 package object
 
-import "atelier.dev/atelier/backend/event"
+import (
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
 
 // NewAt returns an empty fold of a cut. It takes the events of the cut alone, in
 // an order of arrival, from chains that may have gaps there; genesis comes first.
 // What each is judged does not depend on the cut (SPEC.md, rule 2), so judged
 // tells it, from a fold of all.
+//
+// Of the cut it may take, after genesis, only the events that make or name one
+// object: it then has that object as the cut has it, at the cost of these alone.
 func NewAt(past Past, judged func(event.ID) Judgement) *Fold {
 	f := New(past)
 	f.retells = judged
@@ -13,8 +19,8 @@ func NewAt(past Past, judged func(event.ID) Judgement) *Fold {
 }
 
 // retold gives an event of a cut the effect that its judgement allows. A valid
-// event that cannot be taken, because its chain has a gap before it, leaves what
-// it is about marked as partial.
+// event that cannot be taken by the rules, because its chain has a gap before it,
+// has what it is about marked as partial, with what the event states.
 func (f *Fold) retold(e event.Event) (Judgement, effect) {
 	j := f.retells(e.ID)
 	if j.Verdict == Void {
@@ -29,10 +35,43 @@ func (f *Fold) retold(e event.Event) (Judgement, effect) {
 	}
 	for _, id := range e.Header.Affected {
 		if o, known := f.objects[id]; known {
-			n := o.Head().after(e, f.past)
-			n.Metadata.Partial = true
-			does.objects = append(does.objects, o.headed(n))
+			does.objects = append(does.objects, afterGap(o, e, f.past))
 		}
 	}
 	return j, does
+}
+
+// afterGap is an object after an event of a chain that has a gap before it: with
+// what the event states, and as it was in all else.
+func afterGap(o Object, e event.Event, past *memory) Object {
+	n := o.Head().after(e, past)
+	n.Metadata.Partial = true
+	if old, is := o.(*Execution); is {
+		x := *old
+		x.states(e)
+		o = &x
+	}
+	return o.headed(n)
+}
+
+// states gives an execution what an event states, whatever was before.
+func (x *Execution) states(e event.Event) {
+	facts := e.Header.Facts
+	if row, _ := transitionOf(e.Header.Type); row.to != "" {
+		x.State = row.to
+	} else if facts.State != "" {
+		x.State = State(facts.State)
+	}
+	if facts.Note != nil {
+		x.LastNote = facts.Note
+	}
+	if facts.Turn != nil && givesTurn(e.Header.Type) {
+		x.Turn = *facts.Turn
+	}
+	if facts.Range != nil && e.Header.Type == event.ExecutionOutputType {
+		x.Output = facts.Range.To
+	}
+	for _, step := range []func(*Execution, event.Event) *fault.Error{typed, operated, ended, sized} {
+		_ = step(x, e) // who is detached perhaps came in the gap
+	}
 }

@@ -3,6 +3,7 @@ package object
 import (
 	"fmt"
 	"math/rand"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestRule37_AGapIsMarked(t *testing.T) {
 	w.want(all, one, "")
 	w.want(all, two, "")
 	at := w.foldAt(all, w.events, w.past(two))
-	if got := w.execution(at, x); !got.Metadata.Partial || got.Output != 0 {
+	if got := w.execution(at, x); !got.Metadata.Partial || got.Output != 9 {
 		t.Errorf("with a gap it is %+v", got)
 	}
 	if got := w.execution(w.foldAt(all, w.events, func(event.Event) bool { return true }), x); got.Metadata.Partial || got.Output != 9 {
@@ -108,5 +109,81 @@ func TestRule37_AGapIsMarked(t *testing.T) {
 	w.want(all, void, "fields")
 	if got := w.execution(w.foldAt(all, w.events, w.past(void)), x); slices.Contains(got.Frontier, void.ID) {
 		t.Error("a void event has an effect in a cut")
+	}
+}
+
+// In a cut with gaps an execution has what its last events there state.
+func TestRule37_WithGapsTheLastStatementsHold(t *testing.T) {
+	partial := 0
+	for seed := range int64(300) {
+		w, r := randomWorld(t, seed, 80), rand.New(rand.NewSource(seed))
+		all := w.fold()
+		in := w.past(w.events[len(w.events)-1-r.Intn(20)])
+		at := w.foldAt(all, w.events, in)
+		for _, x := range at.Executions() {
+			if x.Metadata.Partial {
+				partial++
+			}
+			state, output, size, turn := stated(w, all, x, in)
+			if x.State != state || x.Output != output || x.Size != size || x.Turn.Epoch != turn {
+				t.Fatalf("seed %d: it is %s, %d, %v, %d; its events state %s, %d, %v, %d", seed, x.State, x.Output, x.Size, x.Turn.Epoch, state, output, size, turn)
+			}
+		}
+	}
+	if partial < 30 {
+		t.Errorf("only %d executions had a gap", partial)
+	}
+}
+
+// stated is what the valid events of an execution in a cut state last.
+func stated(w *world, all *Fold, x *Execution, in func(event.Event) bool) (s State, output uint64, size event.Size, epoch uint64) {
+	for _, e := range w.events {
+		facts := e.Header.Facts
+		of := e.ID == x.ID || slices.Contains(e.Header.Affected, x.ID) && e.Header.Type != event.ExecutionRenamedType
+		if !of || !in(e) || all.Judgement(e.ID).Verdict != Valid {
+			continue
+		}
+		if facts.State != "" {
+			s = State(facts.State)
+		}
+		if facts.Size != nil {
+			size = *facts.Size
+		}
+		switch e.Header.Type {
+		case event.ExecutionOutputType:
+			output = facts.Range.To
+		case event.ExecutionStartedType, event.ExecutionControlChangedType, event.ExecutionAttachedType, event.ExecutionDetachedType:
+			if facts.Turn != nil {
+				epoch = facts.Turn.Epoch
+			}
+		}
+	}
+	return s, output, size, epoch
+}
+
+// One object of a cut needs the events that make or name it, and no other.
+func TestRule35_OneObjectNeedsItsOwnEvents(t *testing.T) {
+	for seed := range int64(150) {
+		c := randomCrowd(t, seed, 60)
+		sameAlone(t, seed, c.world, c.closedOver(pick(c, c.events[30:]).ID))
+		w := randomWorld(t, seed, 80)
+		sameAlone(t, seed, w, w.past(w.events[60]))
+	}
+}
+
+func sameAlone(t *testing.T, seed int64, w *world, in func(event.Event) bool) {
+	t.Helper()
+	all := w.fold()
+	at := w.foldAt(all, w.events, in)
+	for _, kind := range []Kind{KindExecution, KindWorkItem, KindCheckpoint, KindArtifact, KindTrace, KindView} {
+		for _, want := range at.Objects(kind) {
+			id := want.Head().ID
+			alone := w.foldAt(all, w.events, func(e event.Event) bool {
+				return in(e) && (e.ID == w.genesis || e.ID == id || slices.Contains(e.Header.Affected, id))
+			})
+			if got, _ := alone.Object(id); !reflect.DeepEqual(got, want) {
+				t.Fatalf("seed %d: alone the %s is\n%+v, want\n%+v", seed, kind, got, want)
+			}
+		}
 	}
 }

@@ -101,6 +101,9 @@ func asked(f *Fold, e event.Event) (effect, *fault.Error) {
 	var does effect
 	for _, id := range e.Header.Affected {
 		o, known := f.objects[id]
+		if !known && f.retells != nil {
+			continue // judged already; what it names besides was not asked for
+		}
 		if !known || !f.knew(e, o) {
 			return effect{}, void("object_unknown", "what the event names is not in its past", "follow the event that made it")
 		}

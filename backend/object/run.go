@@ -124,6 +124,11 @@ func turned(x *Execution, e event.Event) *fault.Error {
 	return nil
 }
 
+// givesTurn reports whether events of a type state the turn after them.
+func givesTurn(t event.Type) bool {
+	return t == event.ExecutionControlChangedType || t == event.ExecutionAttachedType || t == event.ExecutionDetachedType
+}
+
 // wrote takes the next range of output: the stream has no gaps and no doubles.
 func wrote(x *Execution, e event.Event) *fault.Error {
 	if e.Header.Type != event.ExecutionOutputType {
