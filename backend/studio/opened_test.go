@@ -3,7 +3,6 @@ package studio
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -17,13 +16,14 @@ import (
 // being kept.
 type meanwhile struct {
 	Log
-	mu sync.Mutex
-	do func()
+	key string
+	mu  sync.Mutex
+	do  func()
 }
 
 func (m *meanwhile) SaveState(key string, value []byte) error {
 	err := m.Log.SaveState(key, value)
-	if strings.HasPrefix(key, "floor/") {
+	if key == m.key {
 		m.mu.Lock()
 		do := m.do
 		m.do = nil
@@ -49,6 +49,7 @@ func renamedMeanwhile(t *testing.T, answer func(*world, Caller, event.ID) Fronti
 	m := &meanwhile{Log: w.p.Log}
 	w.p.Log = m
 	cli, web := w.caller(event.SurfaceCLI), w.caller(event.SurfaceWeb)
+	m.key = stateKey(web.Session) // what keeps that this session was answered
 	id, shim := w.run(cli, "one")
 	shim.prints("result")
 	shim.note(attach.Note{Kind: attach.NoteExited})
