@@ -35,9 +35,11 @@ type Entry struct {
 	// Witness are facts of the objects that the request names, in its order; for
 	// a request that names none, of the workspace.
 	Witness []Fact
-	// Follows are those of the newest records of the objects that lie in the
-	// request's past.
-	Follows []event.ID
+	// Behind are those of the request and the newest records of its objects that
+	// lie in the past of another of them: the record follows the others. A request
+	// is behind a record if another request, made by somebody who knew of it, was
+	// answered first.
+	Behind []event.ID
 	// Time is the proposer's clock, in nanoseconds since 1970.
 	Time int64
 }

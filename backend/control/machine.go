@@ -86,7 +86,7 @@ func (m *Machine) Decide(e Entry) (event.Header, error) {
 			return event.Header{}, err
 		}
 	}
-	return m.record(e, rule, reason), nil
+	return m.record(e, rule, reason)
 }
 
 func badEntry(why string) error {
@@ -110,7 +110,7 @@ func (m *Machine) refusal(e Entry) string {
 
 // record is the header that answers an entry: its bytes are a function of the
 // entries so far. Its body is the request's.
-func (m *Machine) record(e Entry, rule *rule, reason string) event.Header {
+func (m *Machine) record(e Entry, rule *rule, reason string) (event.Header, error) {
 	h := e.Request.Header
 	facts := h.Facts
 	facts.Ask, facts.Request = nil, event.ID{}
@@ -119,35 +119,49 @@ func (m *Machine) record(e Entry, rule *rule, reason string) event.Header {
 		facts.Decision = &event.Decision{Request: e.Request.ID, Outcome: event.OutcomeRefused, Reason: reason}
 		facts.State = ""
 	}
-	parents, lamport := m.parents(e)
+	parents, lamport, err := m.parents(e)
+	if err != nil {
+		return event.Header{}, err
+	}
 	return event.Header{SchemaVersion: 1, Workspace: m.workspace, Type: h.Facts.Ask.Type, Lamport: lamport, Parents: parents,
 		Replica: event.Chain(m.workspace[:]), Seq: m.last.Index + 1, Prev: m.last.Record, Basis: m.last, WallTime: max(m.time, e.Time),
 		Actor: m.system, Surface: event.SurfaceSystem, ViewEpoch: m.epoch, Branch: h.Branch, Affected: h.Affected,
-		Class: event.Control, Facts: facts, BodyHash: h.BodyHash}
+		Class: event.Control, Facts: facts, BodyHash: h.BodyHash}, nil
 }
 
 // parents are the request and the newest records of what it names, without those
-// that lie in the request's past.
-func (m *Machine) parents(e Entry) ([]event.ID, uint64) {
-	parents, high := []event.ID{e.Request.ID}, e.Request.Header.Lamport
+// that lie in the past of another.
+func (m *Machine) parents(e Entry) ([]event.ID, uint64, error) {
+	lamports := map[event.ID]uint64{e.Request.ID: e.Request.Header.Lamport}
 	for _, id := range e.Request.Header.Affected {
-		if r, known := m.objects[id]; known && !slices.Contains(e.Follows, r.record) && !slices.Contains(parents, r.record) {
-			parents, high = append(parents, r.record), max(high, r.lamport)
+		if r, known := m.objects[id]; known {
+			lamports[r.record] = r.lamport
+		}
+	}
+	parents := slices.DeleteFunc(m.MayFollow(e.Request), func(id event.ID) bool { return slices.Contains(e.Behind, id) })
+	high := uint64(0)
+	for _, id := range parents {
+		high = max(high, lamports[id])
+	}
+	for _, id := range e.Behind {
+		if at, may := lamports[id]; !may || at >= high {
+			return nil, 0, badEntry("what it says to lie behind is nothing that its record would follow")
 		}
 	}
 	slices.SortFunc(parents, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
-	return parents, high + 1
+	return parents, high + 1, nil
 }
 
-// NewestOf returns the newest records of the objects that a request names: of
-// these an entry says which lie in the request's past.
-func (m *Machine) NewestOf(objects []event.ID) (records []event.ID) {
-	for _, id := range objects {
-		if r, known := m.objects[id]; known && !slices.Contains(records, r.record) {
-			records = append(records, r.record)
+// MayFollow returns a request and the newest records of the objects that it
+// names: an entry says which of these lie in the past of another of them.
+func (m *Machine) MayFollow(request event.Event) []event.ID {
+	all := []event.ID{request.ID}
+	for _, id := range request.Header.Affected {
+		if r, known := m.objects[id]; known && !slices.Contains(all, r.record) {
+			all = append(all, r.record)
 		}
 	}
-	return records
+	return all
 }
 
 // Take takes the next record, which was decided here or elsewhere. Fault:

@@ -6,6 +6,7 @@ import (
 	"math/rand"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -247,17 +248,42 @@ func TestRule06_ParentsAreRequestAndNewestRecords(t *testing.T) {
 	want(t, first, err, "digest_other")
 	second, err := w.ask(event.CheckpointFinalizedType, naming(id, "checkpoint", "proposed"), digests(1, 1))
 	want(t, second, err, "")
-	request := second.Header.Facts.Decision.Request
-	if len(second.Header.Parents) != 2 || !contains(second.Header.Parents, first.ID) || !contains(second.Header.Parents, request) || second.Header.Lamport != first.Header.Lamport+1 {
-		t.Errorf("the parents are %v", second.Header.Parents)
-	}
-	third, err := w.ask(event.CheckpointInvalidatedType, naming(id, "checkpoint", "finalized"), func(e *Entry) {
-		e.Follows = []event.ID{second.ID}
+	follows(t, second, first.Header.Lamport+1, first.ID, requestOf(second))
+	third, err := w.ask(event.CheckpointInvalidatedType, naming(id, "checkpoint", "finalized"), behind(second.ID), func(e *Entry) {
 		e.Request.Header.Lamport = second.Header.Lamport + 1
 	})
 	want(t, third, err, "")
-	if len(third.Header.Parents) != 1 || contains(third.Header.Parents, second.ID) {
-		t.Error("what lies in the request's past is named again")
+	follows(t, third, second.Header.Lamport+2, requestOf(third))
+	late, err := w.ask(event.CheckpointInvalidatedType, naming(id, "checkpoint", "finalized"), behindItself)
+	want(t, late, err, "illegal_transition")
+	follows(t, late, third.Header.Lamport+1, third.ID)
+	for name, c := range map[string]change{
+		"all": func(e *Entry) { e.Behind = []event.ID{late.ID, idIn(e)} }, "what is above all": behind(late.ID), "another": behind(event.ID{2}),
+	} {
+		if _, err := w.ask(event.CheckpointInvalidatedType, naming(id, "checkpoint", "finalized"), c); !fault.Is(err, "entry_bad") {
+			t.Errorf("%s lies behind: %v", name, err)
+		}
+	}
+}
+
+func requestOf(record event.Event) event.ID { return record.Header.Facts.Decision.Request }
+
+// idIn is the id of the request as it is so far.
+func idIn(e *Entry) event.ID {
+	id, _ := idOf(e.Request.Header)
+	return id
+}
+
+func behind(ids ...event.ID) change { return func(e *Entry) { e.Behind = ids } }
+
+func behindItself(e *Entry) { e.Behind = []event.ID{idIn(e)} }
+
+// follows holds a record to its parents and lamport.
+func follows(t testing.TB, r event.Event, lamport uint64, parents ...event.ID) {
+	t.Helper()
+	missing := func(id event.ID) bool { return !contains(r.Header.Parents, id) }
+	if len(r.Header.Parents) != len(parents) || slices.ContainsFunc(parents, missing) || r.Header.Lamport != lamport {
+		t.Errorf("record %d has lamport %d and follows %v, want %d and %v", r.Header.Seq, r.Header.Lamport, r.Header.Parents, lamport, parents)
 	}
 }
 

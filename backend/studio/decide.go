@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
@@ -120,18 +119,18 @@ func (s *Studio) entryOf(request event.Event) (control.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := control.Entry{Request: request, AsOf: event.Cut{Heads: byChain(s.heads)}, Time: s.p.Now().UnixNano()}
-	for _, record := range s.machine.NewestOf(request.Header.Affected) {
-		r, err := s.p.Log.Relate(record, request.ID)
-		if err != nil {
-			return e, err
-		}
-		if r == causal.Before {
-			e.Follows = append(e.Follows, record)
-		}
+	if e.Behind, err = overtaken(s.p.Log, s.machine.MayFollow(request)); err != nil {
+		return e, err
 	}
 	e.Witness, err = witnessIn(s.fold, s.p.Log.Genesis(), request)
 	addFrozen(e.Witness, frozen)
 	return e, err
+}
+
+// overtaken are those of some events that lie in the past of another of them.
+func overtaken(log Log, ids []event.ID) ([]event.ID, error) {
+	front, err := log.Maximal(ids)
+	return slices.DeleteFunc(ids, func(id event.ID) bool { return slices.Contains(front, id) }), err
 }
 
 // addFrozen adds to facts of checkpoints what their cuts hold.

@@ -112,6 +112,38 @@ func TestARequestIsAnsweredByTheNextCore(t *testing.T) {
 	w.noneVoid()
 }
 
+// A request that another has overtaken is answered all the same: what overtook
+// it has it in its past.
+func TestAnOvertakenRequestIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	c := w.caller(event.SurfaceCLI)
+	w.checkpoint(c, CheckpointRequest{Name: "first"})
+	log := w.p.Log
+	w.p.Log = &unrecorded{log, true}
+	if _, err := w.Finalize(background, c, "first", ""); !errors.Is(err, errNoRecord) {
+		t.Fatal(err)
+	}
+	late := w.last(event.RequestMadeType)
+	w.p.Log = log
+	d, err := w.Finalize(background, c, "first", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.restart()
+	answer, is := w.machine.Answered(late.ID)
+	if !is || len(w.Studio.open) > 0 {
+		t.Fatal("the request has no record")
+	}
+	e, err := w.log.Event(answer.Record)
+	if err != nil || len(e.Header.Parents) != 1 || e.Header.Parents[0] != d.Record {
+		t.Errorf("its record follows %v, want only %v: %v", e.Header.Parents, d.Record, err)
+	}
+	w.noneVoid()
+	if problems, _ := w.audited(); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
 // forging is a log whose next record is another than was decided.
 type forging struct {
 	Log

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
@@ -101,14 +100,9 @@ func (r *recount) advance(asOf event.Cut) error {
 
 func (r *recount) entryOf(record, request event.Event) (control.Entry, error) {
 	e := control.Entry{Request: request, AsOf: *record.Header.Facts.Cut, Time: record.Header.WallTime}
-	for _, newest := range r.machine.NewestOf(request.Header.Affected) {
-		relation, err := r.s.p.Log.Relate(newest, request.ID)
-		if err != nil {
-			return e, err
-		}
-		if relation == causal.Before {
-			e.Follows = append(e.Follows, newest)
-		}
+	var err error
+	if e.Behind, err = overtaken(r.s.p.Log, r.machine.MayFollow(request)); err != nil {
+		return e, err
 	}
 	frozen, err := r.s.frozenBy(request)
 	if err != nil {
