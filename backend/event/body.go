@@ -87,14 +87,27 @@ var remarked = map[Type]bool{
 }
 
 // EncodeContent returns the canonical bytes of a typed body, without a nonce:
-// what Draft.Body takes.
+// what Draft.Body takes. What DecodeBody would not read is refused here, before
+// it is kept for ever. Reason body_ill_formed, or one of Change.Check.
 func EncodeContent(body any) ([]byte, error) {
+	if c, is := body.(checked); is {
+		if err := c.Check(); err != nil {
+			return nil, err
+		}
+	}
 	b, err := encMode.Marshal(body)
+	if err == nil {
+		var item any // the library writes any text, and reads only what is UTF-8
+		err = decMode.Unmarshal(b, &item)
+	}
 	if err != nil {
 		return nil, fault.Wrap(err, fault.InvalidArgument, "body_ill_formed", "the event's content cannot be encoded", "give text in UTF-8")
 	}
 	return b, nil
 }
+
+// checked is a body with bounds of its own.
+type checked interface{ Check() error }
 
 // JoinBody puts a nonce of BodyNonceSize bytes before content. Empty content
 // becomes the empty map.
@@ -124,7 +137,11 @@ func DecodeBody(t Type, body []byte) (any, error) {
 	if len(body) < BodyNonceSize+1 || len(body) > MaxBody {
 		return nil, malformed("body_ill_formed", "the body's size is out of bounds")
 	}
-	if err := strict(body[BodyNonceSize:], into); err != nil {
+	err := strict(body[BodyNonceSize:], into)
+	if c, is := into.(checked); is && err == nil {
+		err = c.Check()
+	}
+	if err != nil {
 		return nil, fault.Wrap(err, fault.InvalidArgument, "body_ill_formed", "the body is not of its type's form", "show it as ill-formed")
 	}
 	return into, nil

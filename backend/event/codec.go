@@ -31,7 +31,7 @@ func mustDec() cbor.DecMode {
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
 		TagsMd: cbor.TagsForbidden, UTF8: cbor.UTF8RejectInvalid,
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		MaxNestedLevels:   8, MaxArrayElements: 4096, MaxMapPairs: 64,
+		MaxNestedLevels:   8, MaxArrayElements: MaxBody, MaxMapPairs: MaxFields,
 	}.DecMode()
 	if err != nil {
 		panic(err)

@@ -19,6 +19,11 @@ const (
 	MaxAffected = 256
 	// MaxFields bounds the keys of written fields.
 	MaxFields = 64
+	// MaxElements bounds the values that one event puts into a set or takes away:
+	// more is a list of its own, and every reader holds what stands.
+	MaxElements = 1024
+	// MaxText bounds one text in a field: a page is a file, and is named.
+	MaxText = 64 << 10
 	// MaxWord bounds a type, a state and a field key: words, not contents.
 	MaxWord = 64
 	// MaxChain bounds a chain's name; a PeerID of Ed25519 has 38 bytes.
@@ -27,6 +32,12 @@ const (
 	MaxSealed = 1024
 	// MaxSealBytes bounds a seal: its fields have fixed sizes below this sum.
 	MaxSealBytes = 512
+	// MaxPath bounds the steps from an event to the root over MaxSealed of them.
+	MaxPath = 10
+	// MaxProofBytes bounds a proof: a seal, ten steps and their event.
+	MaxProofBytes = 1024
+	// MaxFraudBytes bounds two proofs with their heads.
+	MaxFraudBytes = 2*MaxProofBytes + 16
 	// MaxExport bounds the text of an exported session: it is pasted, and has a
 	// head for each chain that its actor was served.
 	MaxExport = 64 << 10

@@ -189,12 +189,15 @@ func (r FieldRule) fits(body event.Change) bool {
 	return one && len(many) == 0 && value.Kind() == r.Of
 }
 
-// changeOf reads the body of an event that writes fields. One whose keys are not
-// those of the facts is ill-formed.
+// changeOf reads the body of an event that writes fields, or says why it cannot
+// be.
 func changeOf(e event.Event) (event.Change, Content) {
-	body, c := contentOf[event.Change](e)
-	if c == Read && !slices.Equal(body.Keys(), e.Header.Facts.Fields) {
+	if e.Body == nil {
+		return event.Change{}, Absent
+	}
+	body, err := event.ReadChange(e.Header, e.Body)
+	if err != nil {
 		return event.Change{}, IllFormed
 	}
-	return body, c
+	return body, Read
 }

@@ -184,6 +184,9 @@ func (s *Studio) changeOf(se *session, family object.Family, q ChangeRequest) (e
 	if _, given := body.Set["owner"]; q.Type == event.WorkItemClaimedType && !given {
 		body.Set["owner"] = event.Reference(se.actor.ID) // who claims it does it
 	}
+	if err := body.Check(); err != nil {
+		return body, err
+	}
 	return body, checkLong(body.Why)
 }
 

@@ -2,6 +2,7 @@ package studio
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +81,7 @@ func TestWorkGoesItsWay(t *testing.T) {
 		"a title of two lines":       {ChangeRequest{Type: event.WorkItemCreatedType, Set: map[string]any{"title": "a\nb"}}, "name_bad"},
 		"a title of a megabyte":      {ChangeRequest{Type: event.WorkItemCreatedType, Set: map[string]any{"title": strings.Repeat("a", 1<<20)}}, "name_bad"},
 		"a text of a megabyte":       {ChangeRequest{Type: event.WorkItemUpdatedType, Object: "fix", Set: map[string]any{"summary": strings.Repeat("a", 1<<20)}}, "text_long"},
+		"more than one event takes":  {ChangeRequest{Type: event.WorkItemUpdatedType, Object: "fix", Add: map[string][]any{"depends_on": slices.Repeat([]any{"logs"}, 1025)}}, "values_count"},
 		"text that is none":          {ChangeRequest{Type: event.WorkItemUpdatedType, Object: "fix", Set: map[string]any{"summary": "a\xff"}}, "value_bad"},
 		"another branch":             {ChangeRequest{Type: event.WorkItemCreatedType, Branch: "try"}, "branch_unknown"},
 		"no such event":              {ChangeRequest{Type: event.WorkItemUpdatedType, Object: "fix", BasedOn: []string{strings.Repeat("a", 52)}}, "event_unknown"},

@@ -69,7 +69,7 @@ func (s *Studio) checkpointBody(q CheckpointRequest) (event.Change, error) {
 		}
 		body.Add = map[string][]event.Value{"scope": append(body.Add["scope"], event.Text(id.String()))}
 	}
-	return body, nil
+	return body, body.Check()
 }
 
 // hasName reports whether an object of a kind has a name.

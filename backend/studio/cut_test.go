@@ -2,6 +2,7 @@ package studio
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,6 +163,9 @@ func TestCheckpointsAreNamedAndFinalizedOnce(t *testing.T) {
 		if _, err := w.CreateCheckpoint(background, c, q); !fault.Is(err, name) {
 			t.Errorf("want %s, got %v", name, err)
 		}
+	}
+	if _, err := w.CreateCheckpoint(background, c, CheckpointRequest{Name: "x", Mode: "quiescent", Scope: slices.Repeat([]string{w.add(c, "logs").String()}, 1025)}); !fault.Is(err, "values_count") {
+		t.Error("a scope of more than one event takes:", err)
 	}
 	made := w.checkpoint(c, CheckpointRequest{Name: "one"})
 	if _, err := w.CreateCheckpoint(background, c, CheckpointRequest{Name: "one"}); !fault.Is(err, "name_taken") {
