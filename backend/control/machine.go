@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -17,6 +16,7 @@ type Machine struct {
 	epoch     uint64
 	last      event.Basis
 	time      int64
+	voters    []event.Chain
 	actors    map[event.ID]actor
 	objects   map[event.ID]ruled
 	answered  map[event.ID]event.Basis // requests to the records that answer them
@@ -43,13 +43,21 @@ func New(genesis event.Event) (*Machine, error) {
 	if g == nil {
 		return nil, fault.New(fault.Internal, "genesis_first", "control begins with a workspace", "this is a defect of Atelier: rebuild from the log")
 	}
-	id := genesis.ID
-	m := &Machine{workspace: id, epoch: g.Epoch, last: event.Basis{Record: id}, time: genesis.Header.WallTime,
-		system:  event.Actor{ID: event.Derived(id, "system"), Kind: event.Service},
-		objects: map[event.ID]ruled{}, answered: map[event.ID]event.Basis{}}
-	m.actors = map[event.ID]actor{event.Derived(id, "human"): {kind: event.Human}, m.system.ID: {kind: event.Service}}
+	m := begin(genesis.ID)
+	m.epoch, m.last, m.time, m.voters = g.Epoch, event.Basis{Record: genesis.ID}, genesis.Header.WallTime, []event.Chain{g.Replica}
+	m.actors[event.Derived(genesis.ID, "human")] = actor{kind: event.Human}
+	m.actors[m.system.ID] = actor{kind: event.Service}
 	return m, nil
 }
+
+// begin returns a machine that knows nothing but its workspace.
+func begin(workspace event.ID) *Machine {
+	return &Machine{workspace: workspace, system: event.Actor{ID: event.Derived(workspace, "system"), Kind: event.Service},
+		actors: map[event.ID]actor{}, objects: map[event.ID]ruled{}, answered: map[event.ID]event.Basis{}}
+}
+
+// Voters returns who certifies the next record.
+func (m *Machine) Voters() []event.Chain { return slices.Clone(m.voters) }
 
 // Last returns the newest record.
 func (m *Machine) Last() event.Basis { return m.last }
@@ -148,7 +156,7 @@ func (m *Machine) parents(e Entry) ([]event.ID, uint64, error) {
 			return nil, 0, badEntry("what it says to lie behind is nothing that its record would follow")
 		}
 	}
-	slices.SortFunc(parents, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(parents, byID)
 	return parents, high + 1, nil
 }
 
@@ -192,9 +200,10 @@ func (m *Machine) takeMember(e event.Event) {
 		is := e.Header.Facts.Member
 		m.actors[e.ID] = actor{kind: is.Kind, replica: is.Replica, since: e.Header.Seq}
 	case event.ActorRetiredType:
-		id := e.Header.Affected[0]
-		a := m.actors[id]
-		a.retired = e.Header.Seq
-		m.actors[id] = a
+		for _, id := range e.Header.Affected {
+			a := m.actors[id]
+			a.retired = e.Header.Seq
+			m.actors[id] = a
+		}
 	}
 }
