@@ -1,0 +1,87 @@
+package causal
+
+import (
+	"slices"
+
+	"atelier.dev/atelier/backend/event"
+)
+
+// line is a replica's chain, or the part of it after a fork: a replica that
+// signed two events after one has two lines from there on.
+type line struct {
+	replica event.Chain
+	tip     Ordinal
+	// fork is the event of an older line that this one goes on from, NoEvent when
+	// it has its own beginning.
+	fork    Ordinal
+	strands []uint32
+	strays  []uint32 // strands of strays, those first that are to be tried next
+}
+
+func (x *Order) lineOf(n Ordinal) *line { return &x.lines[x.strands[x.events[n].strand].line] }
+
+// lineFor finds the line that an event lengthens, or begins one.
+func (x *Order) lineFor(e *Entry) uint32 {
+	if e.Prev != NoEvent {
+		if l := x.strands[x.events[e.Prev].strand].line; x.lines[l].tip == e.Prev {
+			return l
+		}
+	}
+	x.lines = append(x.lines, line{replica: e.Replica, fork: e.Prev})
+	return uint32(len(x.lines) - 1)
+}
+
+// strandFor finds the strand that an event lengthens. What it claims of its
+// session is not trusted: an event that has not the session's newest in its past
+// is a stray, and lengthens or begins a strand of strays. Strands never mix lines.
+func (x *Order) strandFor(l uint32, e *Entry) uint32 {
+	if x.names == nil {
+		x.names = map[name]uint32{}
+	}
+	key := name{l, e.Session}
+	s, known := x.names[key]
+	if !known {
+		x.names[key] = x.newStrand(l, false)
+		return x.names[key]
+	}
+	if x.follows(s, e.Parents) {
+		return s
+	}
+	for range min(maxTried, len(x.lines[l].strays)) {
+		if s := x.lines[l].nextStray(); x.follows(s, e.Parents) {
+			return s
+		}
+	}
+	return x.newStrand(l, true)
+}
+
+// nextStray takes the strands of strays in turn: one that nobody reads must not
+// keep the others from being tried.
+func (l *line) nextStray() uint32 {
+	s := l.strays[0]
+	copy(l.strays, l.strays[1:])
+	l.strays[len(l.strays)-1] = s
+	return s
+}
+
+// follows tells whether a strand's newest event is one of the parents or lies
+// in their past.
+func (x *Order) follows(s uint32, parents []Ordinal) bool {
+	events := x.strands[s].events
+	tip := events[len(events)-1]
+	return slices.Contains(parents, tip) || x.reaches(parents, tip)
+}
+
+func (x *Order) newStrand(l uint32, stray bool) uint32 {
+	s := uint32(len(x.strands))
+	x.strands = append(x.strands, strand{line: l, stray: stray})
+	x.lines[l].join(s, stray)
+	return s
+}
+
+func (l *line) join(s uint32, stray bool) {
+	l.strands = append(l.strands, s)
+	if stray {
+		l.strays = append(l.strays, s)
+	}
+}
