@@ -12,12 +12,29 @@ import (
 	"atelier.dev/atelier/backend/event"
 )
 
-// A record is one event: length of its header 4, of its body 4, header, body.
-// A run is the records of one group, one after another, under the arrival
+// A record is one event: length of its header 4, of its body 4, header, body. Of
+// a body that is not here stands, instead of its length, why. A run is the records of one group, one after another, under the arrival
 // number of the first: the store then takes a key a group, not an event.
 
+// No body is as long as these.
+const (
+	bodyGone   = 1<<32 - 1 // retention dropped it
+	bodyAbsent = 1<<32 - 2 // it never came
+)
+
+// bodyLength is what a record says of the length of its body, and how many bytes
+// of it are in the record.
+func bodyLength(record []byte) (said uint32, there uint64) {
+	said = binary.BigEndian.Uint32(record[4:])
+	if said >= bodyAbsent {
+		return said, 0
+	}
+	return said, uint64(said)
+}
+
 // newRecord encodes an event's header and body as they are stored, and fills in
-// its id, bytes and body, which share the record's memory.
+// its id, bytes and body, which share the record's memory. Without a body it says
+// whether that is gone.
 func newRecord(e *event.Event, body []byte) ([]byte, error) {
 	record, id, err := event.AppendHeader(make([]byte, recordFrame, usualHeader+len(body)), &e.Header)
 	if err != nil {
@@ -25,10 +42,28 @@ func newRecord(e *event.Event, body []byte) ([]byte, error) {
 	}
 	n := len(record)
 	binary.BigEndian.PutUint32(record, uint32(n-recordFrame))
-	binary.BigEndian.PutUint32(record[4:], uint32(len(body)))
+	binary.BigEndian.PutUint32(record[4:], lengthOf(e, body))
 	record = append(record, body...)
-	e.ID, e.Bytes, e.Body = id, record[recordFrame:n:n], record[n:]
+	e.ID, e.Bytes, e.Body = id, record[recordFrame:n:n], bodyIn(record, n)
 	return record, nil
+}
+
+func lengthOf(e *event.Event, body []byte) uint32 {
+	switch {
+	case body != nil:
+		return uint32(len(body))
+	case e.Gone:
+		return bodyGone
+	}
+	return bodyAbsent
+}
+
+// bodyIn is the body in a record, from n on; nil when it is not there.
+func bodyIn(record []byte, n int) []byte {
+	if said, _ := bodyLength(record); said >= bodyAbsent {
+		return nil
+	}
+	return record[n:]
 }
 
 // cutRecord splits the first record off a run.
@@ -36,7 +71,8 @@ func cutRecord(run []byte) (record, rest []byte, ok bool) {
 	if len(run) < recordFrame {
 		return nil, nil, false
 	}
-	n := recordFrame + uint64(binary.BigEndian.Uint32(run)) + uint64(binary.BigEndian.Uint32(run[4:]))
+	_, body := bodyLength(run)
+	n := recordFrame + uint64(binary.BigEndian.Uint32(run)) + body
 	if n > uint64(len(run)) {
 		return nil, nil, false
 	}
@@ -66,8 +102,9 @@ func readRecord(e *event.Event, arrival uint64, b []byte) error {
 	if err != nil {
 		return damaged(err.Error())
 	}
-	e.ID, e.Bytes, e.Body = id, record[recordFrame:n:n], record[n:]
-	if event.BodyHash(e.Body) != e.Header.BodyHash {
+	said, _ := bodyLength(record)
+	e.ID, e.Bytes, e.Body, e.Gone = id, record[recordFrame:n:n], bodyIn(record, n), said == bodyGone
+	if e.Body != nil && event.BodyHash(e.Body) != e.Header.BodyHash {
 		return damaged("its body is not the one its header names")
 	}
 	return nil

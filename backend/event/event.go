@@ -96,6 +96,9 @@ type Event struct {
 	Bytes []byte
 	// Body starts with BodyNonceSize random bytes; nil when it is not here.
 	Body []byte
+	// Gone tells that the body was here until retention dropped it, so that nobody
+	// waits for it. Body is nil then.
+	Gone bool
 }
 
 // Draft is what an author decides about an event. The log that appends it adds

@@ -14,9 +14,18 @@ type Content uint8
 // What became of a body.
 const (
 	Read      Content = 0
-	Absent    Content = 1 // it is not here
+	Absent    Content = 1 // it never came
 	IllFormed Content = 2 // it fails its schema
+	Gone      Content = 3 // it was dropped by retention
 )
+
+// notHere says why an event has no body.
+func notHere(e event.Event) Content {
+	if e.Gone {
+		return Gone
+	}
+	return Absent
+}
 
 // Text is words from a body. The value is empty unless the content was read.
 type Text struct {
@@ -93,7 +102,7 @@ func textsOf(r Register[string]) []string {
 func contentOf[T any](e event.Event) (T, Content) {
 	var none T
 	if e.Body == nil {
-		return none, Absent
+		return none, notHere(e)
 	}
 	body, err := event.DecodeBody(e.Header.Type, e.Body)
 	if read, is := body.(*T); err == nil && is {

@@ -143,10 +143,10 @@ func TestRule05_NoRuleReadsABody(t *testing.T) {
 	if full.Names()[0] != "renamed" || full.Reason.Value != "the disk is full" || full.Launch.Argv[1] != "all" || full.Launch.Isolation != "none" {
 		t.Fatalf("the control does not read bodies: %+v", full)
 	}
-	for what, body := range map[Content][]byte{Absent: nil, IllFormed: append(make([]byte, 16), 0xff)} {
+	for what, body := range map[Content][]byte{Absent: nil, Gone: nil, IllFormed: append(make([]byte, 16), 0xff)} {
 		events := slices.Clone(w.events)
 		for i := range events {
-			events[i].Body = body
+			events[i].Body, events[i].Gone = body, what == Gone
 		}
 		f := w.foldOf(events)
 		got := w.execution(f, x)

@@ -193,7 +193,7 @@ func (r FieldRule) fits(body event.Change) bool {
 // be.
 func changeOf(e event.Event) (event.Change, Content) {
 	if e.Body == nil {
-		return event.Change{}, Absent
+		return event.Change{}, notHere(e)
 	}
 	body, err := event.ReadChange(e.Header, e.Body)
 	if err != nil {

@@ -63,7 +63,7 @@ func (s scene) describeSet(d, unread map[string]any, rule object.FieldRule, f ob
 	}
 }
 
-var contentWords = map[object.Content]string{object.Absent: "absent", object.IllFormed: "ill_formed"}
+var contentWords = map[object.Content]string{object.Absent: "absent", object.IllFormed: "ill_formed", object.Gone: "gone"}
 
 // plainValue is a value as JSON has it; nil for none.
 func plainValue(v event.Value) any {
