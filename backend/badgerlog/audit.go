@@ -9,6 +9,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -52,9 +53,11 @@ type audit struct {
 	run      []byte     // what is unread of that run
 	own      event.Head // the newest event of each chain that was read
 	control  event.Head
+	unread   bool // some event could not be read
 	begun    bool // an event of the own chain was read
 	lost     bool // the one before at could not be read
 	sealed   sealed
+	below    *causal.Cut // what is final, once something is gone
 }
 
 // sealed is how far the seals that were read reach.
@@ -72,6 +75,8 @@ func (l *Log) Audit(ctx context.Context, progress func(done, of uint64)) (AuditR
 	if progress == nil {
 		progress = func(uint64, uint64) {}
 	}
+	l.dropping.Lock() // nothing goes meanwhile
+	defer l.dropping.Unlock()
 	a := &audit{log: l, to: l.stand(), progress: progress}
 	a.report.Heads = a.to.heads(l.replica)
 	err := a.pass(ctx)
@@ -93,6 +98,7 @@ func (a *audit) pass(ctx context.Context) error {
 		return err
 	}
 	a.slots()
+	a.account()
 	a.progress(a.to.Events, a.to.Events)
 	return nil
 }
@@ -124,10 +130,11 @@ func (a *audit) event(n uint64) (event.ID, error) {
 	}
 	if err != nil {
 		a.report.find("event", where, err.Error())
-		a.lost = true
+		a.lost, a.unread = true, true
 		return event.ID{}, nil
 	}
 	a.report.Events++
+	a.body(where, n, &e)
 	switch {
 	case n == 0:
 		a.control = event.Head{ID: a.to.Genesis}
@@ -143,6 +150,37 @@ func (a *audit) event(n uint64) (event.ID, error) {
 	}
 	a.lost = false
 	return e.ID, nil
+}
+
+// body holds an event without a body to what allows that: it lies below a
+// checkpoint that control has finalized, and retention dropped it. What others
+// wrote may have come without.
+func (a *audit) body(where string, n uint64, e *event.Event) {
+	switch {
+	case e.Body != nil:
+		return
+	case !e.Gone:
+		if e.Header.Replica == a.log.replica {
+			a.report.find("body_absent", where, "the event has no body, and nothing says that it was dropped")
+		}
+		return
+	}
+	a.report.Gone++
+	if !a.final().Has(causal.Ordinal(n)) {
+		a.report.find("body_dropped", where, "its body was dropped, and it lies below no checkpoint that is final")
+	}
+}
+
+// final is what lies below checkpoints that are final.
+func (a *audit) final() causal.Cut {
+	if a.below == nil {
+		below, err := a.log.finalized(event.ID{})
+		if err != nil {
+			a.report.find("event", "control", "what is final cannot be told: "+err.Error())
+		}
+		a.below = &below
+	}
+	return *a.below
 }
 
 // certificates holds a record to the signatures under it.
@@ -302,6 +340,13 @@ func (r *AuditReport) late(unsealed uint64) {
 	}
 }
 
+// account holds what is gone to the account of it.
+func (a *audit) account() {
+	if said := a.log.dropped.Bodies; said != a.report.Gone && !a.unread {
+		a.report.find("body_count", "account", fmt.Sprintf("%d bodies are gone, and the account says %d", a.report.Gone, said))
+	}
+}
+
 // keys looks for what no rule put there: nobody would ever read it.
 func (a *audit) keys() error {
 	return a.log.view(func(txn *badger.Txn) error {
@@ -309,7 +354,7 @@ func (a *audit) keys() error {
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
 			key := it.Item().Key()
-			if string(key) != "m" && (len(key) != 9 || !slices.Contains([]byte("asc"), key[0])) {
+			if string(key) != "m" && (len(key) != 9 || !slices.Contains([]byte("ascd"), key[0])) {
 				a.report.find("key", fmt.Sprintf("key %x", key), "the store holds a key of no known kind")
 			}
 		}

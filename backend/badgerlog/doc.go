@@ -11,9 +11,11 @@
 //
 // Keys in the store, integers big-endian:
 //
-//	m                 the format marker: "atelier log 1"
+//	m                 the format marker: "atelier log 1", or "atelier log 2" once
+//	                  bodies were dropped
 //	a <arrival 8>     run of records, see records.go, from this arrival on
 //	s <number 8>      seal: canonical CBOR with its signature
+//	d <number 8>      the account of what retention dropped, see account.go
 //
 // Ids lead to arrival numbers by a table in memory, made from the records at Open.
 // An arrival number says as which event this replica took it, from 0: genesis
@@ -21,6 +23,16 @@
 // of events. A small group is written to store and anchor, and both are synced;
 // of a large one the store is synced, and then the anchor that names its end.
 // Only after that is any of the group acknowledged or shown.
+//
+// # Retention
+//
+// Bodies below a checkpoint that control has finalized can be dropped, headers
+// never. The runs that hold them are written anew under their keys, so a reader
+// and a crash meet the old run or the new one, and the account of what is gone
+// changes in the same transaction. The anchor has no part in it: no head moves.
+// The old runs take their room until the tables are merged, which the account
+// says is owed until it is done. An audit accepts a body that is gone only below
+// such a checkpoint, and counts it.
 //
 // # Start-up
 //

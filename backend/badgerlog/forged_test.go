@@ -120,7 +120,7 @@ func TestForgedStoreIsNamed(t *testing.T) {
 			return entry{Key: number('a', 1), Value: b}
 		},
 		"marker_damaged": func(*Log) entry { return entry{Key: []byte("m"), Value: []byte("another log")} },
-		"store_newer":    func(*Log) entry { return entry{Key: []byte("m"), Value: []byte("atelier log 2")} },
+		"store_newer":    func(*Log) entry { return entry{Key: []byte("m"), Value: []byte("atelier log 3")} },
 	} {
 		dir := t.TempDir()
 		l := mustOpen(t, dir)

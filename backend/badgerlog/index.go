@@ -15,11 +15,11 @@ import (
 //
 //	magic, workspace 32, id of the last event 32
 //	ids, a list's length 8 and 32 bytes each
-//	size 8, then counts of what is held, and of runs the steps from first to first
+//	size 8, then counts of what is held and was dropped, and of runs the steps from first to first
 //	size 8, then the causal order
 const (
 	indexName  = "index"
-	indexMagic = "atelier index 1\n"
+	indexMagic = "atelier index 2\n"
 )
 
 // KeepIndex keeps what the log has learnt, so that the next Open need not read all
@@ -44,7 +44,7 @@ func (l *Log) writeIndex(w io.Writer) error {
 func (l *Log) indexNumbers() []byte {
 	h := &l.held
 	b := make([]byte, 0, 64+2*len(l.runs.firsts))
-	for _, n := range []uint64{h.events, h.headers, h.bodies, h.bodyBytes} {
+	for _, n := range []uint64{h.events, h.headers, h.bodies, h.bodyBytes, l.dropped.Bodies} {
 		b = binary.AppendUvarint(b, n)
 	}
 	before := uint64(0)
@@ -67,6 +67,7 @@ type learnt struct {
 	last   event.ID
 	ids    ids
 	held   held
+	gone   uint64 // bodies that had been dropped
 	firsts []uint64
 	order  *causal.Order
 }
@@ -138,7 +139,7 @@ func (l *Log) readCacheOf(name string, x *learnt) error {
 
 func (x *learnt) check(l *Log) error {
 	n := x.held.events
-	if n == 0 || n > l.at.Events || n != x.ids.count || n != uint64(x.order.Len()) {
+	if x.gone != l.dropped.Bodies || n == 0 || n > l.at.Events || n != x.ids.count || n != uint64(x.order.Len()) {
 		return errCacheDamaged
 	}
 	id, err := l.idAt(n - 1)
@@ -185,6 +186,7 @@ func (x *learnt) numbers(b []byte) error {
 		return n
 	}
 	x.held = held{next(), next(), next(), next()}
+	x.gone = next()
 	x.firsts = make([]uint64, 0, len(b))
 	for before := uint64(0); len(b) > 0; {
 		before += next()

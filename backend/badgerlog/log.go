@@ -44,8 +44,11 @@ type Log struct {
 	indexed atomic.Uint64 // how many events the kept index knows
 	chains  chains
 	held    held
+	dropped account
 	ids     ids
 	runs    runs
+
+	dropping sync.Mutex // held by who drops bodies
 
 	mu      sync.RWMutex
 	durable point
@@ -123,6 +126,9 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 		return openFault(err)
 	}
 	if err := l.recover(last, blank, report); err != nil {
+		return err
+	}
+	if err := l.readAccount(); err != nil {
 		return err
 	}
 	if l.values, report.ValuesCut, err = openValues(filepath.Join(l.o.Dir, "values"), l.o.Inspect); err != nil {

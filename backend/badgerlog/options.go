@@ -39,6 +39,9 @@ type Options struct {
 	// syncOff is the control of the power-cut test: it acknowledges without
 	// syncing. Only a test of this package can set it.
 	syncOff bool
+	// stepped is called after each step of a drop, for a test that looks at what a
+	// kill would leave there.
+	stepped func()
 }
 
 // Report tells what Open found and mended.
@@ -63,7 +66,10 @@ type Report struct {
 // AuditReport tells what an audit read and what is wrong.
 type AuditReport struct {
 	Events, Seals uint64
-	Heads         []event.Head
+	// Gone counts the bodies that retention has dropped, below checkpoints that are
+	// final. They are no finding.
+	Gone  uint64
+	Heads []event.Head
 	// Findings name what is wrong, one sentence each; empty means sound. At
 	// most MaxFindings are kept; More counts the rest.
 	Findings []Finding

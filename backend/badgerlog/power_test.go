@@ -48,6 +48,7 @@ func writer(dir string, syncOff bool) {
 	var wg sync.WaitGroup
 	var out sync.Mutex
 	refused, orphan := false, make(chan struct{})
+	drops := os.Getenv("BADGERLOG_DROP") != "" // whose records no other may come between
 	go func() {
 		// The parent says when to end by closing our input; so does its death.
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -64,7 +65,7 @@ func writer(dir string, syncOff bool) {
 				out.Lock()
 				late := refused
 				out.Unlock()
-				e, err := writeOne(l, w == 0 && n%3 == 2)
+				e, err := writeOne(l, w == 0 && n%3 == 2 && !drops)
 				out.Lock()
 				switch {
 				case err != nil:
@@ -79,6 +80,13 @@ func writer(dir string, syncOff bool) {
 				if err != nil {
 					return
 				}
+			}
+		})
+	}
+	if drops {
+		wg.Go(func() {
+			if err := dropAll(l, orphan, &out); err != nil {
+				fmt.Println("fault", fault.Of(err).Code, err)
 			}
 		})
 	}

@@ -18,6 +18,7 @@ type request struct {
 	lamport uint64
 	seal    bool
 	record  *control.Record // of the control chain, instead of a draft
+	work    func() error    // what else only a leader may do
 	event   event.Event
 	err     error
 	// wake is told once: true to lead the next group, false when answered.

@@ -14,7 +14,12 @@ import (
 	"atelier.dev/atelier/backend/fault"
 )
 
-const marker = "atelier log 1"
+// The format marker: the second once a body was dropped, since who knows only the
+// first would take that for damage.
+const (
+	marker        = "atelier log 1"
+	droppedMarker = "atelier log 2"
+)
 
 // recover compares the store with the newest slot of the anchor, completes a
 // store that lacks exactly that slot's group, and refuses any other below it.
@@ -63,7 +68,7 @@ func (l *Log) checkMarker(last point) error {
 		return dataLoss("tail_lost", "the store is empty, and its anchor says that it was not")
 	case err != nil:
 		return openFault(err)
-	case string(got) == marker:
+	case string(got) == marker, string(got) == droppedMarker:
 		return nil
 	case bytes.HasPrefix(got, []byte("atelier log ")):
 		return openFault(errNewer)

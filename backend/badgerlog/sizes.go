@@ -33,9 +33,9 @@ func (h *held) add(e *event.Event) {
 // disk, with what the store has not thrown away yet.
 func (l *Log) Sizes() ([]Size, error) {
 	l.orderMu.RLock()
-	h := l.held
+	h, gone := l.held, l.dropped.Dropped
 	l.orderMu.RUnlock()
-	all := []Size{{"headers", h.events, h.headers}, {"bodies", h.bodies, h.bodyBytes}}
+	all := []Size{{"headers", h.events, h.headers}, {"bodies", h.bodies, h.bodyBytes}, {"bodies_gone", gone.Bodies, gone.Bytes}}
 	for _, part := range []struct {
 		kind string
 		key  byte

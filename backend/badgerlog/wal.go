@@ -62,11 +62,15 @@ func (w *wal) look() (changed bool, err error) {
 	return true, w.follow(names)
 }
 
+// list opens the folder anew: some file systems in user space tell who goes back
+// to the beginning of a listing the same names again.
 func (w *wal) list() ([]string, error) {
-	if _, err := w.dir.Seek(0, 0); err != nil {
+	dir, err := os.Open(w.dir.Name())
+	if err != nil {
 		return nil, err
 	}
-	names, err := w.dir.Readdirnames(-1)
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
 	slices.Sort(names)
 	return names, err
 }

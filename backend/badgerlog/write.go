@@ -75,6 +75,10 @@ func (l *Log) group() *group {
 		if r == nil {
 			break
 		}
+		if r.work != nil {
+			r.answer(l.work(r))
+			continue
+		}
 		if err := l.enlist(g, r); err != nil {
 			r.answer(err)
 		}
@@ -84,6 +88,14 @@ func (l *Log) group() *group {
 	}
 	g.closeRun()
 	return g
+}
+
+// work does what a request asks for besides writing events.
+func (l *Log) work(r *request) error {
+	if err := l.refuseIfReadOnly(); err != nil {
+		return err
+	}
+	return r.work()
 }
 
 func (l *Log) enlist(g *group, r *request) error {

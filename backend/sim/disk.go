@@ -272,7 +272,7 @@ func (f *file) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
 		}
 	}
 	clear(f.dirty)
-	if _, there := f.disk.names[name]; !there && !f.named() {
+	if _, there := f.disk.names[name]; !there && name != "" && !f.named() { // one that was removed has none
 		f.disk.names[name] = f
 	}
 	return 0
