@@ -21,6 +21,8 @@ type Fold struct {
 	judged    map[event.ID]Judgement // what is not valid
 	// retells says what events were judged in a fold of all; nil in that one.
 	retells func(event.ID) Judgement
+	// part takes in an object; nil but in a fold of parts.
+	part func(event.ID) (Object, bool)
 }
 
 // New returns an empty fold. It asks past about the events applied to it.

@@ -104,8 +104,8 @@ func (s *Studio) foldAt(c *cut) (*object.Fold, error) {
 			return kept.fold, nil
 		}
 	}
-	f := object.NewAt(s.p.Log, s.judgement)
-	err := s.p.Log.ScanIn(c.Cut, 0, func(_ uint64, e event.Event) error {
+	f, from := s.nearest(c)
+	err := s.p.Log.ScanIn(c.Cut, from, func(_ uint64, e event.Event) error {
 		_, err := f.Apply(e)
 		return err
 	})
@@ -113,10 +113,57 @@ func (s *Studio) foldAt(c *cut) (*object.Fold, error) {
 		return nil, err
 	}
 	s.pasts = append(s.pasts, keptFold{c.Cut, f})
-	if len(s.pasts) > pastsMax {
+	for len(s.pasts) > pastsMax || len(s.pasts) > 1 && s.objectsOfPasts() > pastObjects {
 		s.pasts = s.pasts[1:]
 	}
 	return f, nil
+}
+
+func (s *Studio) objectsOfPasts() (n int) {
+	for _, p := range s.pasts {
+		n += p.fold.Len()
+	}
+	return n
+}
+
+// nearest is the newest fold that was kept of which all lies in a cut, and the
+// arrival from which on the cut goes on: an empty one if there is none.
+func (s *Studio) nearest(c *cut) (f *object.Fold, from uint64) {
+	for _, n := range s.keptAt() {
+		if arrived, _, err := s.p.Log.Arrived(n); err != nil || n > uint64(c.End()) || !c.Contains(arrived) {
+			continue
+		}
+		k, _, err := s.load(n)
+		if err == nil {
+			f, err = object.LoadAt(s.p.Log, s.judgement, k.objects)
+		}
+		if err == nil {
+			return f, n
+		}
+		s.tell("using objects that were kept", err)
+	}
+	return object.NewAt(s.p.Log, s.judgement), 0
+}
+
+// partsAt is a fold of a cut that takes in what it is asked for alone.
+func (s *Studio) partsAt(c *cut) *object.Fold {
+	return object.NewParts(s.p.Log, s.judgement, func(id event.ID) ([]event.Event, error) {
+		s.mu.Lock()
+		arrivals := s.about[id]
+		s.mu.Unlock()
+		var events []event.Event
+		for _, n := range append([]uint64{0}, arrivals...) {
+			if !c.Has(causal.Ordinal(n)) || n == 0 && len(events) > 0 {
+				continue
+			}
+			e, err := s.p.Log.EventAt(n)
+			if err != nil {
+				return nil, err
+			}
+			events = append(events, e)
+		}
+		return events, nil
+	})
 }
 
 // keptFold is what a cut folds to.
@@ -129,6 +176,23 @@ func (s *Studio) judgement(id event.ID) object.Judgement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fold.Judgement(id)
+}
+
+// inOne is in for an answer about one object: of a cut, which is named by a whole
+// id, it takes in what it speaks of alone.
+func (s *Studio) inOne(ctx context.Context, c Caller, ref string, at Where, use func(scene) error) (Frontier, error) {
+	past, err := s.cutOf(at.At)
+	if _, whole := event.ParseID(ref); err != nil || past == nil || whole != nil {
+		return s.in(ctx, c, at, use)
+	}
+	if _, err := s.branch(at.Branch); err != nil {
+		return nil, err
+	}
+	parts := s.partsAt(past)
+	if err := errors.Join(use(scene{s, parts, true}), parts.Failed()); err != nil {
+		return nil, err
+	}
+	return s.served(ctx, c, func() {})
 }
 
 // in calls use with the scene of a place, and mu held where it is the present

@@ -247,7 +247,11 @@ func (s *Studio) history(id event.ID) ([]event.Event, error) {
 
 // note keeps which objects an event is about. The caller holds mu.
 func (s *Studio) note(arrival uint64, e event.Event) {
-	for _, id := range append(e.Header.Affected[:len(e.Header.Affected):len(e.Header.Affected)], e.ID) {
+	about := append(e.Header.Affected[:len(e.Header.Affected):len(e.Header.Affected)], e.ID)
+	if e.Header.Type == event.SessionClosedType {
+		about = append(about, e.Header.Session) // which it ends, and does not name
+	}
+	for _, id := range about {
 		if _, known := s.fold.Object(id); known {
 			s.about[id] = append(s.about[id], arrival)
 		}

@@ -40,6 +40,8 @@ type Studio struct {
 	records  []event.ID            // the control chain from its record 1 on
 	open     []event.ID            // requests to control that no record answers yet
 	applied  uint64                // arrivals below it are in the fold
+	kept     uint64                // as many were when the objects were kept last
+	keeping  bool                  // they are being kept
 	heads    Frontier              // the newest event of each chain that is in the fold
 	behind   bool                  // some could not be taken in, and are tried again
 	news     chan struct{}         // closed at the next change
@@ -82,6 +84,9 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, watchers: map[*watcher]struct{}{}, keys: map[[keySize]byte]event.ID{},
 		floors: map[event.ID]Frontier{}, about: map[event.ID][]uint64{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.mu.Lock()
+	s.restore()
+	s.mu.Unlock()
 	return s, s.catchUp()
 }
 
@@ -89,6 +94,7 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 func (s *Studio) Close(context.Context) error {
 	s.cancel()
 	s.work.Wait()
+	s.keepAtEnd()
 	return s.closeSessions()
 }
 
@@ -140,7 +146,11 @@ func (s *Studio) catchUp() error {
 		s.note(arrival, e)
 		s.remember(e)
 		s.touch(e)
-		return s.follow(e)
+		err := s.follow(e)
+		if err == nil && s.applied >= dueAt(s.kept) {
+			s.keepLater()
+		}
+		return err
 	})
 	s.changed()
 	return err
