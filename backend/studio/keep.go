@@ -222,7 +222,7 @@ func dueAt(kept uint64) uint64 { return kept + max(keepLeast, kept/keepPart) }
 // keepLater keeps the objects as they stand, while the studio goes on. The caller
 // holds mu.
 func (s *Studio) keepLater() {
-	if s.keeping {
+	if s.keeping.Load() {
 		return
 	}
 	content, err := s.keep()
@@ -230,12 +230,10 @@ func (s *Studio) keepLater() {
 		s.tell("keeping the objects", err)
 		return
 	}
-	s.keeping = true
+	s.keeping.Store(true)
 	s.work.Go(func() {
 		s.tell("keeping the objects", errors.Join(s.saveKept(content), s.p.Log.KeepIndex()))
-		s.mu.Lock()
-		s.keeping = false
-		s.mu.Unlock()
+		s.keeping.Store(false)
 	})
 }
 

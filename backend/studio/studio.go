@@ -9,6 +9,7 @@ package studio
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
@@ -41,7 +42,7 @@ type Studio struct {
 	open     []event.ID            // requests to control that no record answers yet
 	applied  uint64                // arrivals below it are in the fold
 	kept     uint64                // as many were when the objects were kept last
-	keeping  bool                  // they are being kept
+	keeping  atomic.Bool           // they are being kept
 	heads    Frontier              // the newest event of each chain that is in the fold
 	behind   bool                  // some could not be taken in, and are tried again
 	news     chan struct{}         // closed at the next change

@@ -9,6 +9,7 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"atelier.dev/atelier/backend/badgerlog"
@@ -95,6 +96,7 @@ func (noSpools) All() ([]event.ID, error) { return nil, nil }
 
 // open opens the log and makes objects of it, as the core does.
 func (r *reader) open(folder string, k known) (err error) {
+	debug.SetGCPercent(garbagePercent)
 	tell := func(level, message string) {
 		if level == "error" {
 			fmt.Fprintln(os.Stderr, "bench: reader:", message)
@@ -108,6 +110,9 @@ func (r *reader) open(folder string, k known) (err error) {
 		Boot: "measure", Now: time.Now, Random: rand.Reader, Tell: tell})
 	return err
 }
+
+// garbagePercent is what the core lets garbage grow to, in percent of what lives.
+const garbagePercent = 40
 
 // some returns an event that is picked at random.
 func (r *reader) some() (event.Event, error) { return r.log.EventAt(r.dice.Uint64N(r.log.Count())) }
