@@ -2,6 +2,7 @@ package object
 
 import (
 	"maps"
+	"slices"
 
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
@@ -30,6 +31,38 @@ func NewParts(past Past, judged func(event.ID) Judgement, about func(event.ID) (
 	return f
 }
 
+// Only returns a fold of a cut that has, of the objects of this one, those of which
+// the cut has all events. It shares them. Add takes in the others.
+func (f *Fold) Only(judged func(event.ID) Judgement, whole func(event.ID) bool) *Fold {
+	g := NewAt(f.past.past, judged)
+	g.workspace, g.main = f.workspace, f.main
+	maps.Copy(g.calls.replaced, f.calls.replaced)
+	for _, kind := range slices.Sorted(maps.Keys(f.order)) {
+		for _, id := range f.order[kind] {
+			if whole(id) {
+				g.enter(f.objects[id])
+			}
+		}
+	}
+	return g
+}
+
+// Add takes in the object that some events make and name: genesis, and those of the
+// cut, in an order of arrival. They may make none.
+func (f *Fold) Add(id event.ID, events []event.Event) error {
+	own := NewAt(f.past.past, f.retells)
+	for _, e := range events {
+		if _, err := own.Apply(e); err != nil {
+			return err
+		}
+	}
+	if o, known := own.objects[id]; known {
+		f.put(o)
+		maps.Copy(f.calls.replaced, own.calls.replaced)
+	}
+	return nil
+}
+
 // Failed returns what kept a fold of parts from taking in an object that it was
 // asked for: then what it said of that is wrong.
 func (f *Fold) Failed() error { return f.past.failed }
@@ -37,21 +70,14 @@ func (f *Fold) Failed() error { return f.past.failed }
 // takePart takes in an object. One that the cut does not have is asked for again.
 func (f *Fold) takePart(id event.ID, about func(event.ID) ([]event.Event, error)) (Object, bool) {
 	events, err := about(id)
-	own := NewAt(f.past.past, f.retells)
-	for _, e := range events {
-		if err == nil {
-			_, err = own.Apply(e)
-		}
+	if err == nil {
+		err = f.Add(id, events)
 	}
 	if err != nil {
 		f.past.failed = err
 		return nil, false
 	}
-	o, known := own.objects[id]
-	if known {
-		f.objects[id] = o
-		maps.Copy(f.calls.replaced, own.calls.replaced)
-	}
+	o, known := f.objects[id]
 	return o, known
 }
 

@@ -133,6 +133,9 @@ func (f *Fold) judge(e event.Event) (Judgement, effect) {
 
 // Judgement returns what Apply said of an event that was applied.
 func (f *Fold) Judgement(id event.ID) Judgement {
+	if f.retells != nil {
+		return f.retells(id)
+	}
 	if j, bad := f.judged[id]; bad {
 		return j
 	}

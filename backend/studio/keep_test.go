@@ -197,42 +197,70 @@ func TestWhatIsKeptAndUnsoundIsDropped(t *testing.T) {
 	}
 }
 
-// An object at a cut is the same alone as among all.
-func TestAnObjectAloneIsTheOneAmongAll(t *testing.T) {
+// By definition a cut is what all its events make. By every shorter way it is the
+// same: from the objects as they stand, from those that were kept, and each alone.
+func TestEveryWayToACutIsTheSame(t *testing.T) {
 	w := newWorld(t)
 	w.busy()
-	compared, absent := 0, 0
+	compared, absent, changed := 0, 0, 0
 	for n := uint64(1); n <= w.log.Count(); n++ {
 		e, err := w.log.EventAt(n - 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, at := range []string{fmt.Sprint("arrival:", n), e.ID.String()} {
-			c, f, err := w.past(at)
+			c, short, err := w.past(at)
 			if err != nil {
 				t.Fatal(err)
 			}
+			kept, err := w.foldFrom(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := object.NewAt(w.log, w.judgement)
+			if err := w.log.ScanIn(c.Cut, 0, func(_ uint64, e event.Event) error { _, err := f.Apply(e); return err }); err != nil {
+				t.Fatal(err)
+			}
+			if want := w.digest(c, f); w.digest(c, short) != want || w.digest(c, kept) != want {
+				t.Fatalf("at %s the digest is another by a shorter way", at)
+			}
+			_, since := w.sharedAt(c)
+			changed += len(since.ids)
 			parts := w.partsAt(c)
 			for id := range w.about {
 				o, known := f.Object(id)
-				p, knownAlone := parts.Object(id)
-				if known != knownAlone || parts.Failed() != nil {
-					t.Fatalf("at %s %s is there: %v, alone: %v: %v", at, id, known, knownAlone, parts.Failed())
-				}
 				if !known {
 					absent++
-					continue
+				} else {
+					compared++
 				}
-				compared++
-				if a, b := (scene{w.Studio, f, true}).document(o), (scene{w.Studio, parts, true}).document(p); !reflect.DeepEqual(a, b) {
-					t.Fatalf("at %s it is\n%v\nalone\n%v", at, a, b)
+				for way, by := range map[string]*object.Fold{"from what stands": short, "from what was kept": kept, "alone": parts} {
+					p, knownSo := by.Object(id)
+					if known != knownSo || by.Failed() != nil {
+						t.Fatalf("at %s %s is there: %v, %s: %v: %v", at, id, known, way, knownSo, by.Failed())
+					}
+					if known && !reflect.DeepEqual((scene{w.Studio, f, true}).document(o), (scene{w.Studio, by, true}).document(p)) {
+						t.Fatalf("at %s %s is another %s", at, id, way)
+					}
+				}
+			}
+			for _, kind := range listable {
+				if !slices.Equal(idsOf(f.Objects(kind)), idsOf(short.Objects(kind))) {
+					t.Fatalf("at %s the list of %ss is another", at, kind)
 				}
 			}
 		}
 	}
-	if compared < 100 || absent < 100 {
-		t.Errorf("%d objects were compared, %d were not there", compared, absent)
+	if compared < 100 || absent < 100 || changed < 100 {
+		t.Errorf("%d objects were compared, %d were not there, %d had changed since", compared, absent, changed)
 	}
+}
+
+func idsOf(objects []object.Object) (ids []event.ID) {
+	for _, o := range objects {
+		ids = append(ids, o.Head().ID)
+	}
+	return ids
 }
 
 // What is kept grows with the log: the newest, and of older ones those that lie apart.

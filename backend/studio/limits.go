@@ -52,6 +52,9 @@ const (
 	// at once, and pastObjects how many objects these have but for the newest.
 	pastsMax    = 4
 	pastObjects = 20_000
+	// refoldMost is how many events are read one by one for objects as they were,
+	// before all events of a cut are read in a row.
+	refoldMost = 50_000
 	// keepLeast events come between two times that the objects are kept for good,
 	// or the keepPart-th part of what there was: what is kept of a log so grows with
 	// it, and a cut begins from at most that much.
