@@ -271,21 +271,19 @@ func (u *unpacker) entity(n Envelope) Object {
 	if u.require(known); u.broken {
 		return nil
 	}
-	x := &Entity{Envelope: n, Home: event.Chain(u.word()), moves: u.moves(), fields: map[string]Field{}}
+	x := &Entity{Envelope: n, Home: event.Chain(u.word()), moves: u.moves()}
 	for _, m := range x.moves {
 		x.state = x.state.beside(m.Written)
 	}
-	for c := u.count(); c > 0 && !u.broken; c-- {
-		rule, known := family.Field(string(u.bytes()))
-		u.require(known)
-		x.fields[rule.Key] = u.field(rule)
-	}
+	x.fields = unpackList(u, func() Field { return u.field(&family) })
 	x.cut = unpackSome(u, u.cut)
 	x.digest = unpackSome(u, func() event.Digest { return event.Digest{Version: u.number(), Hash: u.id()} })
 	return x
 }
 
-func (u *unpacker) field(rule FieldRule) Field {
+func (u *unpacker) field(family *Family) Field {
+	rule, known := family.Field(string(u.bytes()))
+	u.require(known)
 	f := Field{Rule: rule}
 	if !rule.Set {
 		f.One.standing = unpackWritten(u, u.value)

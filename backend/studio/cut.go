@@ -223,11 +223,11 @@ func (s *Studio) eventsIn(c *cut, id event.ID) (events []event.Event, err error)
 	s.mu.Lock()
 	arrivals := s.about[id]
 	s.mu.Unlock()
-	for i, n := range append([]uint64{0}, arrivals...) {
+	for i, n := range append([]uint32{0}, arrivals...) {
 		if !c.Has(causal.Ordinal(n)) || n == 0 && i > 0 {
 			continue
 		}
-		e, err := s.p.Log.EventAt(n)
+		e, err := s.p.Log.EventAt(uint64(n))
 		if err != nil {
 			return nil, err
 		}

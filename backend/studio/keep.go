@@ -99,13 +99,13 @@ func (s *Studio) keep() (content func() (string, []byte, error), err error) {
 	}, nil
 }
 
-func packAbout(about map[event.ID][]uint64) []keptAbout {
+func packAbout(about map[event.ID][]uint32) []keptAbout {
 	all := make([]keptAbout, 0, len(about))
 	for id, arrivals := range about {
 		var steps []byte
-		before := uint64(0)
+		before := uint32(0)
 		for _, n := range arrivals {
-			steps, before = binary.AppendUvarint(steps, n-before), n
+			steps, before = binary.AppendUvarint(steps, uint64(n-before)), n
 		}
 		all = append(all, keptAbout{Object: id, Arrivals: steps})
 	}
@@ -199,17 +199,17 @@ func (s *Studio) restoreAt(applied uint64) error {
 	return nil
 }
 
-func unpackAbout(all []keptAbout) (map[event.ID][]uint64, error) {
-	about := make(map[event.ID][]uint64, len(all))
+func unpackAbout(all []keptAbout) (map[event.ID][]uint32, error) {
+	about := make(map[event.ID][]uint32, len(all))
 	for _, a := range all {
-		var arrivals []uint64
+		var arrivals []uint32
 		for before := uint64(0); len(a.Arrivals) > 0; {
 			step, size := binary.Uvarint(a.Arrivals)
 			if size <= 0 {
 				return nil, errNotKept
 			}
 			before, a.Arrivals = before+step, a.Arrivals[size:]
-			arrivals = append(arrivals, before)
+			arrivals = append(arrivals, uint32(before))
 		}
 		about[a.Object] = arrivals
 	}

@@ -67,7 +67,7 @@ func (w *world) busy() (keptAt []uint64) {
 type whole struct {
 	Documents map[string]map[string]any
 	Objects   []byte
-	About     map[event.ID][]uint64
+	About     map[event.ID][]uint32
 	Records   []event.ID
 	Heads     Frontier
 	Requests  []string

@@ -236,7 +236,7 @@ func (s *Studio) history(id event.ID) ([]event.Event, error) {
 	s.mu.Unlock()
 	events := make([]event.Event, 0, len(arrivals))
 	for _, n := range arrivals {
-		e, err := s.p.Log.EventAt(n)
+		e, err := s.p.Log.EventAt(uint64(n))
 		if err != nil {
 			return nil, err
 		}
@@ -253,7 +253,7 @@ func (s *Studio) note(arrival uint64, e event.Event) {
 	}
 	for _, id := range about {
 		if _, known := s.fold.Object(id); known {
-			s.about[id] = append(s.about[id], arrival)
+			s.about[id] = append(s.about[id], uint32(arrival))
 		}
 	}
 }

@@ -37,7 +37,7 @@ type Studio struct {
 	mu       sync.Mutex
 	fold     *object.Fold
 	machine  *control.Machine
-	about    map[event.ID][]uint64 // of each object: the arrivals of the events that made and named it
+	about    map[event.ID][]uint32 // of each object: the arrivals of the events that made and named it
 	records  []event.ID            // the control chain from its record 1 on
 	open     []event.ID            // requests to control that no record answers yet
 	applied  uint64                // arrivals below it are in the fold
@@ -83,7 +83,7 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
 		fold:   object.New(p.Log), news: make(chan struct{}), sessions: map[event.ID]*session{},
 		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, watchers: map[*watcher]struct{}{}, keys: map[[keySize]byte]event.ID{},
-		floors: map[event.ID]Frontier{}, about: map[event.ID][]uint64{}}
+		floors: map[event.ID]Frontier{}, about: map[event.ID][]uint32{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.mu.Lock()
 	s.restore()
