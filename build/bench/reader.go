@@ -235,19 +235,19 @@ func (r *reader) opens() error {
 	if err != nil {
 		return err
 	}
-	c, times := studio.Caller{Session: o.ID}, make([]float64, len(r.works))
+	c, times, first := studio.Caller{Session: o.ID}, make([]float64, len(r.works)), r.log.Count()
 	for n, id := range r.works {
 		if times[n], err = r.show(id, c, ""); err != nil {
 			return err
 		}
 	}
 	r.Opens = [2]float64{quantile(times, 0.5), quantile(times, 0.99)}
-	before, start := r.log.Count(), time.Now()
-	made, err := r.studio.Change(ctx, c, studio.ChangeRequest{Type: event.WorkItemCreatedType, Set: map[string]any{"title": fmt.Sprintf("measured %d", before)}})
+	start := time.Now()
+	made, err := r.studio.Change(ctx, c, studio.ChangeRequest{Type: event.WorkItemCreatedType, Set: map[string]any{"title": fmt.Sprintf("measured %d", first)}})
 	if err != nil {
 		return err
 	}
-	r.Join, r.Joined = time.Since(start).Seconds(), int(r.log.Count()-before)-1
+	r.Join, r.Joined = time.Since(start).Seconds(), int(r.log.Count()-first)-1
 	for _, id := range r.works {
 		if relation, err := r.log.Relate(id, made.Ack.Event); err != nil || relation != causal.Before {
 			return errors.Join(err, fmt.Errorf("%s was opened, and is %s what was written then", id, relation))
