@@ -237,6 +237,18 @@ func (s *Studio) keepLater() {
 	})
 }
 
+// keepOn keeps the objects now and then, so that a start after a kill has little to
+// read. It ends with the studio.
+func (s *Studio) keepOn() {
+	for s.pause(s.ctx, keepEvery) == nil {
+		s.mu.Lock()
+		if s.applied >= s.kept+keepTail {
+			s.keepLater()
+		}
+		s.mu.Unlock()
+	}
+}
+
 // keepAtEnd keeps the objects for the next start, where that spares it much.
 func (s *Studio) keepAtEnd() {
 	s.mu.Lock()

@@ -59,6 +59,10 @@ const (
 	// or the keepPart-th part of what there was: what is kept of a log so grows with
 	// it, and a cut begins from at most that much.
 	keepLeast, keepPart = 1 << 16, 4
+	// keepEvery is when the objects are kept, where keepTail events have come since:
+	// a start folds these in a quarter of a second, and at a million events keeping
+	// all writes some 120 MB.
+	keepEvery, keepTail = 5 * time.Minute, 1 << 14
 	// keepAtEnd is how many events are taken in at a start in the time that keeping
 	// the objects is worth.
 	keepAtEnd = 1000

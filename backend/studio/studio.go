@@ -71,6 +71,7 @@ func Open(ctx context.Context, p Ports) (*Studio, error) {
 	if err := s.adoptAll(); err != nil {
 		return nil, err
 	}
+	s.work.Go(s.keepOn)
 	return s, nil
 }
 
