@@ -19,7 +19,7 @@ func TestPagesAreGivenBack(t *testing.T) {
 	l := mustOpen(t, dir)
 	body := make([]byte, 32<<10)
 	var ids []event.ID
-	for range 1500 {
+	for range 900 {
 		rand.Read(body)
 		e, err := l.Append(context.Background(), draft(l, body))
 		if err != nil {
@@ -44,7 +44,7 @@ func TestPagesAreGivenBack(t *testing.T) {
 	for range 3 {
 		all.Go(func() { l.readAll(t, ids) })
 	}
-	for range 200 {
+	for range 50 {
 		l.touch(pagesMost)
 		if _, err := l.Append(context.Background(), draft(l, body)); err != nil {
 			t.Fatal(err)
