@@ -49,6 +49,7 @@ type Log struct {
 	runs    runs
 
 	dropping sync.Mutex // held by who drops bodies
+	pages    pages
 
 	mu      sync.RWMutex
 	durable point
