@@ -47,6 +47,7 @@ const (
 	CheckpointProposedType    Type = "checkpoint.proposed"
 	CheckpointFinalizedType   Type = "checkpoint.finalized"
 	CheckpointReopenedType    Type = "checkpoint.reopened"
+	CheckpointThinnedType     Type = "checkpoint.thinned"
 	CheckpointInvalidatedType Type = "checkpoint.invalidated"
 
 	ApprovalRequestedType Type = "approval.requested"
@@ -132,7 +133,7 @@ var classes = classesOf([]Type{
 	WorkItemCreatedType, WorkItemClaimedType, WorkItemUpdatedType, WorkItemBlockedType, WorkItemReadyForReviewType,
 	WorkItemCompletedType, WorkItemCanceledType,
 	BranchCreatedType, BranchUpdatedType, BranchRebasedType, BranchPromotableType,
-	CheckpointProposedType, CheckpointReopenedType, ApprovalRequestedType, ApprovalUsedType,
+	CheckpointProposedType, CheckpointReopenedType, CheckpointThinnedType, ApprovalRequestedType, ApprovalUsedType,
 	ArtifactRecordedType, ArtifactSupersededType, TraceOpenedType, TraceClosedType,
 	ToolCallStartedType, ToolCallFinishedType, ToolCallFailedType,
 	SuspicionRaisedType, SuspicionClearedType, SuspicionWaivedType, SuspicionConfirmedType, RequestMadeType,

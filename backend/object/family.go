@@ -90,6 +90,7 @@ var families = []Family{
 		Fields: slices.Concat(text("name", "cut_mode"), words("scope"), sets("reopened_branches")),
 		Steps: []Step{
 			{Event: event.CheckpointReopenedType, From: []State{"proposed", "finalized"}, Writes: []string{"reopened_branches"}},
+			{Event: event.CheckpointThinnedType, From: []State{"finalized"}, Writes: none},
 			{Event: event.CheckpointFinalizedType, From: []State{"proposed"}, To: "finalized", Writes: none},
 			{Event: event.CheckpointInvalidatedType, From: []State{"proposed", "finalized"}, To: "invalidated", Writes: none},
 		}},

@@ -85,6 +85,9 @@ var sentences = map[event.Type]func(line) string{
 
 	event.CheckpointProposedType: func(l line) string { return l.who() + " named " + l.titled("checkpoint") },
 	event.CheckpointReopenedType: func(l line) string { return l.who() + " opened " + l.thing("a checkpoint") + " again" },
+	event.CheckpointThinnedType: func(l line) string {
+		return l.who() + " thinned out what lies before " + l.thing("a checkpoint") + l.because()
+	},
 	event.CheckpointFinalizedType: func(l line) string {
 		return l.decided(l.thing("a checkpoint")+" is final", "finalize "+l.thing("a checkpoint"))
 	},

@@ -128,6 +128,7 @@ func table() []said {
 		{of(event.ViewDeprecatedType, system, done, event.Change{}), "build is deprecated", "a view is deprecated", "build", ""},
 		{made(of(event.CheckpointProposedType, anna, none, event.Change{}), build), "anna named the checkpoint build", "someone named a checkpoint", "build", ""},
 		{of(event.CheckpointReopenedType, anna, none, event.Change{}), "anna opened build again", "someone opened a checkpoint again", "build", ""},
+		{of(event.CheckpointThinnedType, anna, none, event.Change{Why: "2 bodies"}), "anna thinned out what lies before build: 2 bodies", "someone thinned out what lies before a checkpoint", "build", ""},
 		{of(event.CheckpointFinalizedType, system, done, event.Change{}), "build is final", "a checkpoint is final", "build", ""},
 		{of(event.CheckpointFinalizedType, system, refused, event.Change{}), "it was refused to finalize build: digest other", "it was refused to finalize a checkpoint: digest other", "build", ""},
 		{of(event.CheckpointInvalidatedType, system, done, event.Change{}), "build no longer counts", "a checkpoint no longer counts", "build", ""},
