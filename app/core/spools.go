@@ -40,6 +40,15 @@ func (s spools) Remove(id event.ID) error {
 	return r.Remove()
 }
 
+func (s spools) Shorten(id event.ID, below uint64) error {
+	r, err := spool.OpenReader(s.Folder(id))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return r.Drop(below)
+}
+
 // All leaves out what is not named by an id: it is none of ours.
 func (s spools) All() ([]event.ID, error) {
 	found, err := os.ReadDir(s.folder)

@@ -17,17 +17,21 @@ const (
 	flushNumber   = 1
 )
 
-// Dropped is what retention dropped: how many bodies, and their bytes.
-type Dropped struct{ Bodies, Bytes uint64 }
+// dropped is what retention dropped: how many bodies, and their bytes.
+type dropped struct{ bodies, bytes uint64 }
+
+func (d dropped) and(more dropped) dropped {
+	return dropped{d.bodies + more.bodies, d.bytes + more.bytes}
+}
 
 // account is what a log has dropped since it began. Whoever uses it holds orderMu.
 type account struct {
-	Dropped
+	dropped
 	owed bool // the disk still holds some of it
 }
 
 func (a account) entry() entry {
-	b, owed := binary.AppendUvarint(binary.AppendUvarint(nil, a.Bodies), a.Bytes), byte(0)
+	b, owed := binary.AppendUvarint(binary.AppendUvarint(nil, a.bodies), a.bytes), byte(0)
 	if a.owed {
 		owed = 1
 	}
@@ -48,6 +52,6 @@ func (l *Log) readAccount() error {
 	if n <= 0 || m <= 0 || len(b) != n+m+1 || b[n+m] > 1 {
 		return dataLoss("account_damaged", "the account of what retention dropped is damaged")
 	}
-	l.dropped = account{Dropped{bodies, bytes}, b[n+m] == 1}
+	l.dropped = account{dropped{bodies, bytes}, b[n+m] == 1}
 	return nil
 }

@@ -342,7 +342,7 @@ func (r *AuditReport) late(unsealed uint64) {
 
 // account holds what is gone to the account of it.
 func (a *audit) account() {
-	if said := a.log.dropped.Bodies; said != a.report.Gone && !a.unread {
+	if said := a.log.dropped.bodies; said != a.report.Gone && !a.unread {
 		a.report.find("body_count", "account", fmt.Sprintf("%d bodies are gone, and the account says %d", a.report.Gone, said))
 	}
 }

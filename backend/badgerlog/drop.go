@@ -20,34 +20,32 @@ import (
 // rewritten, because it lies above every checkpoint that is final.
 
 // DropBodies drops the bodies of those events below a finalized checkpoint that
-// drop names, and returns how many these were. It goes on in steps, each durable
-// by itself: one that was ended in the middle is called again. The room that they
-// took is given back by Reclaim. Faults: checkpoint_not_finalized, read_only,
-// canceled, log_closed.
-func (l *Log) DropBodies(ctx context.Context, checkpoint event.ID, drop func(arrival uint64, e *event.Event) bool) (Dropped, error) {
+// drop names, and returns how many these were and their bytes. It goes on in steps,
+// each durable by itself: one that was ended in the middle is called again. The room
+// that they took is given back by Reclaim. Faults: checkpoint_not_finalized,
+// read_only, canceled, log_closed.
+func (l *Log) DropBodies(ctx context.Context, checkpoint event.ID, drop func(arrival uint64, e *event.Event) bool) (bodies, bytes uint64, err error) {
 	l.dropping.Lock()
 	defer l.dropping.Unlock()
-	var done Dropped
 	below, err := l.finalized(checkpoint)
 	if err != nil {
-		return done, err
+		return 0, 0, err
 	}
 	if below.Count() == 0 {
-		return done, fault.New(fault.FailedPrecondition, "checkpoint_not_finalized", "control has not finalized this checkpoint",
+		return 0, 0, fault.New(fault.FailedPrecondition, "checkpoint_not_finalized", "control has not finalized this checkpoint",
 			"finalize it: `atelier checkpoint finalize`")
 	}
 	d := &dropStep{log: l, below: below, drop: drop}
-	for _, first := range l.runs.upTo(uint64(below.End())) {
-		if err := d.run(first); err != nil {
-			return done, err
-		}
-		if d.size >= maxGroupBytes || len(d.entries) == maxGroupEvents {
-			if err := d.take(ctx, &done); err != nil {
-				return done, err
-			}
-		}
-	}
-	return done, d.take(ctx, &done)
+	err = d.runs(ctx)
+	return d.done.bodies, d.done.bytes, err
+}
+
+// Dropped returns how many bodies this log has dropped since it began, and their
+// bytes.
+func (l *Log) Dropped() (bodies, bytes uint64) {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	return l.dropped.bodies, l.dropped.bytes
 }
 
 // finalized returns what lies below a checkpoint that control has finalized, or
@@ -100,7 +98,24 @@ type dropStep struct {
 	drop    func(uint64, *event.Event) bool
 	entries []entry
 	size    int
-	dropped Dropped
+	dropped dropped // with these entries
+	done    dropped // by earlier ones
+}
+
+// runs writes anew all runs that lie below, as far as they lose something.
+func (d *dropStep) runs(ctx context.Context) error {
+	for _, first := range d.log.runs.upTo(uint64(d.below.End())) {
+		if err := d.run(first); err != nil {
+			return err
+		}
+		if d.size < maxGroupBytes && len(d.entries) < maxGroupEvents {
+			continue
+		}
+		if err := d.take(ctx); err != nil {
+			return err
+		}
+	}
+	return d.take(ctx)
 }
 
 // run adds a run without the bodies that are to go, if there are any.
@@ -112,7 +127,7 @@ func (d *dropStep) run(first uint64) error {
 	if err != nil {
 		return dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", first, err))
 	}
-	before := d.dropped.Bodies
+	before := d.dropped.bodies
 	left := make([]byte, 0, len(run))
 	for n := first; len(run) > 0; n++ {
 		record, rest, ok := cutRecord(run)
@@ -124,7 +139,7 @@ func (d *dropStep) run(first uint64) error {
 		}
 		left, run = append(left, record...), rest
 	}
-	if d.dropped.Bodies > before {
+	if d.dropped.bodies > before {
 		d.entries = append(d.entries, entry{Key: number('a', first), Value: left})
 		d.size += len(left)
 	}
@@ -141,15 +156,14 @@ func (d *dropStep) record(n uint64, record []byte) ([]byte, error) {
 	if err := readRecord(&e, n, record); err != nil || !d.drop(n, &e) {
 		return record, err
 	}
-	d.dropped.Bodies++
-	d.dropped.Bytes += uint64(len(e.Body))
+	d.dropped = d.dropped.and(dropped{1, uint64(len(e.Body))})
 	left := slices.Clone(record[:recordFrame+len(e.Bytes)])
 	binary.BigEndian.PutUint32(left[4:], bodyGone)
 	return left, nil
 }
 
 // take makes what was gathered durable, in the place of what was there.
-func (d *dropStep) take(ctx context.Context, done *Dropped) error {
+func (d *dropStep) take(ctx context.Context) error {
 	if len(d.entries) == 0 {
 		return nil
 	}
@@ -157,14 +171,14 @@ func (d *dropStep) take(ctx context.Context, done *Dropped) error {
 	if err != nil {
 		return err
 	}
-	done.Bodies, done.Bytes = done.Bodies+d.dropped.Bodies, done.Bytes+d.dropped.Bytes
-	d.entries, d.size, d.dropped = nil, 0, Dropped{}
+	d.done = d.done.and(d.dropped)
+	d.entries, d.size, d.dropped = nil, 0, dropped{}
 	return nil
 }
 
 // writeDropped writes runs anew, with the account. The caller leads.
-func (l *Log) writeDropped(runs []entry, more Dropped) error {
-	next := account{Dropped{l.dropped.Bodies + more.Bodies, l.dropped.Bytes + more.Bytes}, true}
+func (l *Log) writeDropped(runs []entry, more dropped) error {
+	next := account{l.dropped.and(more), true}
 	entries := append(slices.Clip(runs), next.entry(), entry{Key: []byte("m"), Value: []byte(droppedMarker)})
 	if err := l.rewrite(entries...); err != nil {
 		return err
@@ -172,8 +186,8 @@ func (l *Log) writeDropped(runs []entry, more Dropped) error {
 	l.orderMu.Lock()
 	defer l.orderMu.Unlock()
 	l.dropped = next
-	l.held.bodies -= more.Bodies
-	l.held.bodyBytes -= more.Bytes
+	l.held.bodies -= more.bodies
+	l.held.bodyBytes -= more.bytes
 	return nil
 }
 
@@ -231,7 +245,7 @@ func (l *Log) flatten() error {
 
 // settleAccount notes that no room is owed any more. The caller leads.
 func (l *Log) settleAccount() error {
-	next := account{Dropped: l.dropped.Dropped}
+	next := account{dropped: l.dropped.dropped}
 	if err := l.rewrite(next.entry()); err != nil {
 		return err
 	}

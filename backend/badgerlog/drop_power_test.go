@@ -52,7 +52,7 @@ func dropOnce(l *Log, rng *rand.Rand, say func(string, event.ID)) error {
 		return err
 	}
 	say("final", proposed.ID)
-	if _, err := l.DropBodies(context.Background(), proposed.ID, all); err != nil {
+	if _, _, err := l.DropBodies(context.Background(), proposed.ID, all); err != nil {
 		return err
 	}
 	say("dropped", proposed.ID)
@@ -73,11 +73,11 @@ func undone(t *testing.T, dir string, dropped []string) (n uint64) {
 		if err != nil {
 			continue // the last line of a killed writer
 		}
-		back, err := l.DropBodies(context.Background(), id, all)
+		back, _, err := l.DropBodies(context.Background(), id, all)
 		if err != nil {
-			back.Bodies++ // what the drop rested on is gone
+			back++ // what the drop rested on is gone
 		}
-		n += back.Bodies
+		n += back
 	}
 	if err := l.Reclaim(context.Background()); err != nil {
 		t.Error(err)
@@ -140,10 +140,10 @@ func TestEachStepOfADropIsWhole(t *testing.T) {
 	for n, at := range left {
 		l := mustOpen(t, at)
 		mustAudit(t, l)
-		before := l.dropped.Dropped
+		before := l.dropped.dropped
 		rest := mustDrop(t, l, checkpoint, all)
-		if before.Bodies == 0 || before.Bodies+rest.Bodies != whole.Bodies || (rest.Bodies > 0) != (n == 0) {
-			t.Errorf("step %d: %d bodies were gone, %d went then, of %d", n, before.Bodies, rest.Bodies, whole.Bodies)
+		if before.bodies == 0 || before.bodies+rest.bodies != whole.bodies || (rest.bodies > 0) != (n == 0) {
+			t.Errorf("step %d: %d bodies were gone, %d went then, of %d", n, before.bodies, rest.bodies, whole.bodies)
 		}
 		if err := l.Reclaim(context.Background()); err != nil || l.owes() {
 			t.Error(n, err)

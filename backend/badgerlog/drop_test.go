@@ -99,13 +99,13 @@ func final(t testing.TB, l *Log) event.ID {
 
 func all(uint64, *event.Event) bool { return true }
 
-func mustDrop(t testing.TB, l *Log, checkpoint event.ID, drop func(uint64, *event.Event) bool) Dropped {
+func mustDrop(t testing.TB, l *Log, checkpoint event.ID, drop func(uint64, *event.Event) bool) dropped {
 	t.Helper()
-	d, err := l.DropBodies(context.Background(), checkpoint, drop)
+	bodies, bytes, err := l.DropBodies(context.Background(), checkpoint, drop)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return dropped{bodies, bytes}
 }
 
 // eventsIn are all events of a log, by arrival.
@@ -135,16 +135,16 @@ func TestADropTakesBodiesAndNothingElse(t *testing.T) {
 	before, answers := eventsIn(t, l), answersOf(t, l)
 	kept := func(n uint64) bool { return n%3 == 0 }
 	got := mustDrop(t, l, checkpoint, func(n uint64, _ *event.Event) bool { return !kept(n) })
-	if again := mustDrop(t, l, checkpoint, func(n uint64, _ *event.Event) bool { return !kept(n) }); again != (Dropped{}) {
+	if again := mustDrop(t, l, checkpoint, func(n uint64, _ *event.Event) bool { return !kept(n) }); again != (dropped{}) {
 		t.Error("what is gone goes again:", again)
 	}
 	check := func(when string) {
-		var is Dropped
+		var is dropped
 		for n, e := range eventsIn(t, l) {
 			was := before[n]
 			goes := uint64(n) < end && !kept(uint64(n)) && len(was.Body) > event.BodyNonceSize+1
 			if goes {
-				is.Bodies, is.Bytes = is.Bodies+1, is.Bytes+uint64(len(was.Body))
+				is = is.and(dropped{1, uint64(len(was.Body))})
 				was.Body = nil
 			}
 			if e.ID != was.ID || !bytes.Equal(e.Bytes, was.Bytes) || !bytes.Equal(e.Body, was.Body) || (e.Body == nil) != goes || e.Gone != goes {
@@ -154,11 +154,11 @@ func TestADropTakesBodiesAndNothingElse(t *testing.T) {
 				t.Fatal(when, n, at.Gone, err)
 			}
 		}
-		if is != got || is.Bodies == 0 {
+		if is != got || is.bodies == 0 {
 			t.Errorf("%s: %v are gone, and %v were told", when, is, got)
 		}
 		now := answersOf(t, l)
-		if now.Sizes.bodies != answers.Sizes.bodies-got.Bodies || now.Sizes.bodyBytes != answers.Sizes.bodyBytes-got.Bytes || l.dropped.Dropped != got {
+		if now.Sizes.bodies != answers.Sizes.bodies-got.bodies || now.Sizes.bodyBytes != answers.Sizes.bodyBytes-got.bytes || l.dropped.dropped != got {
 			t.Errorf("%s: sizes %+v, were %+v; account %+v", when, now.Sizes, answers.Sizes, l.dropped)
 		}
 		now.Sizes = answers.Sizes
@@ -166,8 +166,8 @@ func TestADropTakesBodiesAndNothingElse(t *testing.T) {
 			t.Error(when, ": other answers")
 		}
 		mustAudit(t, l)
-		if r, err := l.Audit(context.Background(), nil); err != nil || r.Gone != got.Bodies {
-			t.Errorf("%s: an audit counts %d gone, want %d: %v", when, r.Gone, got.Bodies, err)
+		if r, err := l.Audit(context.Background(), nil); err != nil || r.Gone != got.bodies {
+			t.Errorf("%s: an audit counts %d gone, want %d: %v", when, r.Gone, got.bodies, err)
 		}
 	}
 	check("at once")
@@ -207,8 +207,8 @@ func TestWhatLiesBesideACheckpointStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := mustDrop(t, l, proposed.ID, all); got.Bodies != 1 {
-		t.Errorf("%d bodies are gone, not one", got.Bodies)
+	if got := mustDrop(t, l, proposed.ID, all); got.bodies != 1 {
+		t.Errorf("%d bodies are gone, not one", got.bodies)
 	}
 	if e, err := l.Event(beside[4].ID); err != nil || !e.Gone {
 		t.Error("another one is gone", err)
@@ -236,7 +236,7 @@ func TestOnlyAFinalCheckpointLetsBodiesGo(t *testing.T) {
 	}
 	refuse := func(what string, id event.ID) {
 		t.Helper()
-		if _, err := l.DropBodies(context.Background(), id, all); !fault.Is(err, "checkpoint_not_finalized") {
+		if _, _, err := l.DropBodies(context.Background(), id, all); !fault.Is(err, "checkpoint_not_finalized") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -253,7 +253,7 @@ func TestOnlyAFinalCheckpointLetsBodiesGo(t *testing.T) {
 	if err := finalize(l, proposed); err != nil {
 		t.Fatal(err)
 	}
-	if got := mustDrop(t, l, proposed.ID, all); got.Bodies != 3 {
+	if got := mustDrop(t, l, proposed.ID, all); got.bodies != 3 {
 		t.Errorf("the control drops %v", got)
 	}
 	mustAudit(t, l)
@@ -276,10 +276,10 @@ func TestAnAuditNamesBodiesThatWentWrongly(t *testing.T) {
 	for want, harm := range map[string]func(l *Log, events []event.Event) error{
 		"": func(*Log, []event.Event) error { return nil },
 		"body_dropped": func(l *Log, events []event.Event) error {
-			return forgeBody(l, 9, true, Dropped{1, uint64(len(events[9].Body))})
+			return forgeBody(l, 9, true, dropped{1, uint64(len(events[9].Body))})
 		},
-		"body_absent": func(l *Log, _ []event.Event) error { return forgeBody(l, 2, false, Dropped{}) },
-		"body_count":  func(l *Log, _ []event.Event) error { return forgeBody(l, 2, true, Dropped{}) },
+		"body_absent": func(l *Log, _ []event.Event) error { return forgeBody(l, 2, false, dropped{}) },
+		"body_count":  func(l *Log, _ []event.Event) error { return forgeBody(l, 2, true, dropped{}) },
 	} {
 		l := mustOpen(t, t.TempDir())
 		rng := rand.New(rand.NewSource(1))
@@ -302,7 +302,7 @@ func TestAnAuditNamesBodiesThatWentWrongly(t *testing.T) {
 }
 
 // forgeBody takes a body away past all rules, and says what it likes.
-func forgeBody(l *Log, n uint64, gone bool, account Dropped) error {
+func forgeBody(l *Log, n uint64, gone bool, account dropped) error {
 	first, err := l.firstOf(n)
 	if err != nil {
 		return err
@@ -362,7 +362,7 @@ func TestTheDiskIsGivenBack(t *testing.T) {
 		l = mustOpen(t, dir)
 		before, held := allocated(dir), l.held.bodyBytes
 		got := mustDrop(t, l, checkpoint, all)
-		if !l.owes() || got.Bytes < held*9/10 {
+		if !l.owes() || got.bytes < held*9/10 {
 			t.Fatal(l.dropped, held)
 		}
 		if ended {
@@ -370,8 +370,8 @@ func TestTheDiskIsGivenBack(t *testing.T) {
 			l = mustOpen(t, dir)
 		}
 		reclaimBusily(t, l)
-		if after := allocated(dir); after+got.Bytes*9/10 > before || l.owes() {
-			t.Errorf("ended %v: %d bytes were allocated, %d are: %d were dropped", ended, before, after, got.Bytes)
+		if after := allocated(dir); after+got.bytes*9/10 > before || l.owes() {
+			t.Errorf("ended %v: %d bytes were allocated, %d are: %d were dropped", ended, before, after, got.bytes)
 		}
 		mustAudit(t, l)
 		mustClose(t, l)

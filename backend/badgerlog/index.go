@@ -44,7 +44,7 @@ func (l *Log) writeIndex(w io.Writer) error {
 func (l *Log) indexNumbers() []byte {
 	h := &l.held
 	b := make([]byte, 0, 64+2*len(l.runs.firsts))
-	for _, n := range []uint64{h.events, h.headers, h.bodies, h.bodyBytes, l.dropped.Bodies} {
+	for _, n := range []uint64{h.events, h.headers, h.bodies, h.bodyBytes, l.dropped.bodies} {
 		b = binary.AppendUvarint(b, n)
 	}
 	before := uint64(0)
@@ -139,7 +139,7 @@ func (l *Log) readCacheOf(name string, x *learnt) error {
 
 func (x *learnt) check(l *Log) error {
 	n := x.held.events
-	if x.gone != l.dropped.Bodies || n == 0 || n > l.at.Events || n != x.ids.count || n != uint64(x.order.Len()) {
+	if x.gone != l.dropped.bodies || n == 0 || n > l.at.Events || n != x.ids.count || n != uint64(x.order.Len()) {
 		return errCacheDamaged
 	}
 	id, err := l.idAt(n - 1)

@@ -33,9 +33,9 @@ func (h *held) add(e *event.Event) {
 // those of the store, with what it has not thrown away yet, and caches.
 func (l *Log) Sizes() ([]Size, error) {
 	l.orderMu.RLock()
-	h, gone := l.held, l.dropped.Dropped
+	h, gone := l.held, l.dropped.dropped
 	l.orderMu.RUnlock()
-	all := []Size{{"headers", h.events, h.headers}, {"bodies", h.bodies, h.bodyBytes}, {"bodies_gone", gone.Bodies, gone.Bytes}}
+	all := []Size{{"headers", h.events, h.headers}, {"bodies", h.bodies, h.bodyBytes}, {"bodies_gone", gone.bodies, gone.bytes}}
 	for _, part := range []struct {
 		kind string
 		key  byte

@@ -56,6 +56,26 @@ func (f *Fold) Name(id event.ID) string {
 	return ""
 }
 
+// NameGone reports whether an object has no name because the body that named it was
+// dropped.
+func (f *Fold) NameGone(id event.ID) bool {
+	o, known := f.objects[id]
+	if !known || len(o.Names()) > 0 {
+		return false
+	}
+	switch o := o.(type) {
+	case *Execution:
+		return o.Name.Default().Content == Gone
+	case *Actor:
+		return o.Name.Default().Content == Gone
+	case *Workspace:
+		return o.Name.Default().Content == Gone
+	case *Entity:
+		return o.field("name").One.Default().Content == Gone || o.field("title").One.Default().Content == Gone
+	}
+	return false
+}
+
 // ActorOf returns the actor of a session, zero for one that is not known.
 func (f *Fold) ActorOf(session event.ID) event.ID {
 	if s, known := f.Session(session); known {

@@ -16,6 +16,10 @@ func (f *Fold) Frozen() *Fold {
 	return &g
 }
 
+// Become takes what another fold holds, which is not used any more. Whoever has
+// this one sees the objects of the other; those that it returned stay as they are.
+func (f *Fold) Become(other *Fold) { *f = *other }
+
 func clones[K comparable, V any](lists map[K][]V, order func(a, b K) int) map[K][]V {
 	all := make(map[K][]V, len(lists))
 	for _, key := range slices.SortedFunc(maps.Keys(lists), order) {

@@ -1,19 +1,37 @@
 package object
 
-import "atelier.dev/atelier/backend/event"
+import (
+	"maps"
+	"slices"
+
+	"atelier.dev/atelier/backend/event"
+)
 
 // Shown returns what tells whether the objects, as they stand, are read from an
-// event's body, or by it came to the state that they are in, which it may say why.
-// Without all other bodies they show the same: what was replaced, and what is said
-// in the log alone, goes unseen.
-func (f *Fold) Shown() func(event.ID, event.Type) bool {
-	shown := map[event.ID]bool{}
-	for _, o := range f.objects {
+// event's body, or by it came to the state that they are in and it says why. Without
+// all other bodies they show the same: what was replaced, and what is said in the log
+// alone, goes unseen.
+func (f *Fold) Shown() func(event.Event) bool {
+	shown, moved := map[event.ID]bool{}, map[event.ID]bool{}
+	for _, of := range slices.SortedFunc(maps.Keys(f.objects), byID) {
+		o := f.objects[of]
 		for _, id := range shownBy(o) {
 			shown[id] = true
 		}
+		if x, is := o.(*Entity); is {
+			for _, id := range x.Writers(stateKey) {
+				moved[id] = true
+			}
+		}
 	}
-	return func(id event.ID, t event.Type) bool { return shown[id] || saysWhy[t] }
+	return func(e event.Event) bool {
+		if moved[e.ID] {
+			if body, _ := changeOf(e); body.Why != "" {
+				return true
+			}
+		}
+		return shown[e.ID] || saysWhy[e.Header.Type]
+	}
 }
 
 // saysWhy are the types by which an execution says why it does not go on. Which of
@@ -36,10 +54,9 @@ func shownBy(o Object) []event.ID {
 	return nil
 }
 
-// shown are those that wrote what stands, the state too. Of a set all that wrote it: who takes a
-// value away must go on to be read, or the value would come back.
-func (x *Entity) shown() []event.ID {
-	all := x.Writers(stateKey)
+// shown are those that wrote the fields that stand. Of a set all that wrote it: who
+// takes a value away must go on to be read, or the value would come back.
+func (x *Entity) shown() (all []event.ID) {
 	for _, key := range x.Keys() {
 		all = append(all, x.wrote(key)...)
 	}

@@ -9,6 +9,9 @@ import "atelier.dev/atelier/backend/event"
 type Names interface {
 	// Name is what an object is called now.
 	Name(object event.ID) string
+	// NameGone tells that an object has no name here because what named it was
+	// dropped by retention.
+	NameGone(object event.ID) bool
 	// NameBefore is what the object of a rename was called before, in the eyes
 	// of who renamed it.
 	NameBefore(rename event.ID) string

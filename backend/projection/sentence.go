@@ -12,12 +12,20 @@ import (
 // Sentence says in one plain sentence without ids, capital and full stop what an
 // event did, for lists: "anna started build". Names are whole, however long, but
 // what does not print in them is replaced. It does not say whether the event is
-// void. An event whose type is not known here gets a sentence that says so.
+// void. What was dropped is said to be gone. An event whose type is not known here gets a sentence that says so.
 func Sentence(e event.Event, look Names) string {
 	if say := sentences[e.Header.Type]; say != nil {
-		return say(line{e, look})
+		return say(line{e, look}) + gone(e)
 	}
 	return "something happened that a newer version of Atelier can explain"
+}
+
+// gone says of an event that retention has dropped what it said.
+func gone(e event.Event) string {
+	if e.Gone {
+		return " (the rest of it is gone)"
+	}
+	return ""
 }
 
 // Subject returns the name of what an event is about, for lists; empty if that
@@ -285,6 +293,9 @@ func (l line) operator() string {
 }
 
 func (l line) name(id event.ID, without string) string {
+	if without != "" && l.look.NameGone(id) {
+		without += " whose name is gone"
+	}
 	return orElse(l.printed(l.look.Name(id)), without)
 }
 

@@ -17,7 +17,7 @@ var (
 	anna, system   = event.ID{1}, event.ID{2}
 	build, renames = event.ID{3}, event.ID{4}
 	annas, space   = event.ID{5}, event.ID{6}
-	nameless       = event.ID{7}
+	nameless, lost = event.ID{7}, event.ID{8}
 )
 
 type names struct{}
@@ -25,6 +25,8 @@ type names struct{}
 func (names) Name(id event.ID) string {
 	return map[event.ID]string{anna: "anna", system: "Atelier", build: "build", space: "Home"}[id]
 }
+
+func (names) NameGone(id event.ID) bool { return id == lost }
 
 func (names) NameBefore(rename event.ID) string { return map[event.ID]string{renames: "build"}[rename] }
 
@@ -34,6 +36,7 @@ func (names) ActorOf(session event.ID) event.ID { return map[event.ID]event.ID{a
 type nobody struct{}
 
 func (nobody) Name(event.ID) string       { return "" }
+func (nobody) NameGone(event.ID) bool     { return false }
 func (nobody) NameBefore(event.ID) string { return "" }
 func (nobody) ActorOf(event.ID) event.ID  { return event.ID{} }
 
@@ -201,6 +204,7 @@ func TestEverySurfaceHasItsPlace(t *testing.T) {
 type hostile struct{ names }
 
 func (hostile) Name(event.ID) string       { return "a\x1b[2J\nb\u202ec" + strings.Repeat("é", 500) }
+func (hostile) NameGone(event.ID) bool     { return true }
 func (hostile) NameBefore(event.ID) string { return "\r" }
 
 func TestNamesCannotSteer(t *testing.T) {
@@ -246,6 +250,31 @@ func TestNoIDInASentence(t *testing.T) {
 					t.Errorf("%q holds an id", said)
 				}
 			}
+		}
+	}
+}
+
+// What retention dropped is said to be gone, and is not the same as nothing.
+func TestWhatIsGoneSaysSo(t *testing.T) {
+	done := of(event.WorkItemCompletedType, anna, event.Facts{}, event.Change{Why: "read them all"})
+	for _, c := range []struct {
+		about  event.ID
+		gone   bool
+		want   string
+		called string
+	}{
+		{build, false, "anna completed build: read them all", "build"},
+		{build, true, "anna completed build (the rest of it is gone)", "build"},
+		{lost, true, "anna completed a work item whose name is gone (the rest of it is gone)", ""},
+		{nameless, false, "anna completed a work item: read them all", ""},
+	} {
+		e := done
+		e.Header.Affected = []event.ID{c.about}
+		if e.Gone = c.gone; c.gone {
+			e.Body = nil
+		}
+		if got := Sentence(e, names{}); got != c.want || Subject(e, names{}) != c.called {
+			t.Errorf("%q about %q, want %q", got, Subject(e, names{}), c.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@
 //	notes        what the shim saw, as records of the attach protocol
 //	launch.json  where the shim listens, and who it is
 //	claim        locked by the shim from before it begins, empty
+//	gone         up to which offset retention has dropped the output, if it has
 //
 // The shim alone writes, through a Writer, which locks the folder for as long as
 // its process lives. The core reads at the same time, through a Reader. Neither
@@ -23,7 +24,8 @@ const (
 	notesName  = "notes"
 	launchName = "launch.json"
 	claimName  = "claim"
-	// freshName is launch.json until it is whole.
+	goneName   = "gone"
+	// freshName is launch.json, or gone, until it is whole.
 	freshName = "launch.json.new"
 )
 
@@ -90,6 +92,33 @@ func (d folder) ours(fd int, path string, kind uint32) error {
 		return planted(path, "is open to other users")
 	}
 	return nil
+}
+
+// replace writes a small file whole or not at all; synced, it survives a power cut
+// once replace returns.
+func (d folder) replace(name string, content []byte, synced bool) error {
+	if err := unix.Unlinkat(d.fd, freshName, 0); err != nil && err != unix.ENOENT {
+		return cannot(err, "remove", d.name(freshName))
+	}
+	fd, err := d.open(freshName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	if err != nil {
+		return err
+	}
+	_, err = writeAll(fd, content, 0)
+	if err == nil && synced {
+		err = unix.Fdatasync(fd)
+	}
+	unix.Close(fd)
+	if err != nil {
+		return cannot(err, "write", d.name(freshName))
+	}
+	if err := unix.Renameat(d.fd, freshName, d.fd, name); err != nil {
+		return cannot(err, "write", d.name(name))
+	}
+	if !synced {
+		return nil
+	}
+	return d.sync()
 }
 
 func (d folder) name(file string) string { return filepath.Join(d.path, file) }

@@ -75,22 +75,7 @@ func (w *Writer) WriteLaunch(l Launch) error {
 	if err != nil {
 		return cannot(err, "encode", w.name(launchName))
 	}
-	if err := unix.Unlinkat(w.fd, freshName, 0); err != nil && err != unix.ENOENT {
-		return cannot(err, "remove", w.name(freshName))
-	}
-	fd, err := w.open(freshName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
-	if err != nil {
-		return err
-	}
-	_, err = writeAll(fd, append(text, '\n'), 0)
-	unix.Close(fd)
-	if err != nil {
-		return cannot(err, "write", w.name(freshName))
-	}
-	if err := unix.Renameat(w.fd, freshName, w.fd, launchName); err != nil {
-		return cannot(err, "write", w.name(launchName))
-	}
-	return nil
+	return w.replace(launchName, append(text, '\n'), false)
 }
 
 // ReadLaunch reads launch.json of a folder. ok is false when there is none:

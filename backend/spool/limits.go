@@ -3,6 +3,8 @@ package spool
 const (
 	// launchMax bounds what is read of launch.json, whose one long field is a path.
 	launchMax = 8 << 10
+	// goneMax bounds what is read of gone, which is one number.
+	goneMax = 64
 	// statMax bounds a line of /proc/PID/stat: some fifty numbers and a name.
 	statMax = 4 << 10
 	// notesRoom is set aside on disk for notes, so that a program's end can

@@ -57,7 +57,7 @@ func (r *Reader) End() (uint64, error) {
 }
 
 // ReadAt fills b with output from an offset. It follows io.ReaderAt: fewer
-// bytes come with io.EOF.
+// bytes come with io.EOF. What retention has dropped is output_gone.
 func (r *Reader) ReadAt(b []byte, at int64) (int, error) {
 	fd, err := r.file(&r.output, outputName)
 	if err != nil {
@@ -68,6 +68,10 @@ func (r *Reader) ReadAt(b []byte, at int64) (int, error) {
 		if n, err = readSome(fd, b, uint64(at)); err != nil {
 			return n, cannot(err, "read", r.name(outputName))
 		}
+	}
+	// After the reading: what goes is marked before it is taken away.
+	if gone, err := r.Gone(); err != nil || uint64(at) < gone {
+		return 0, errors.Join(err, outputGone(r.path, gone))
 	}
 	if n < len(b) {
 		return n, io.EOF
@@ -150,7 +154,7 @@ func (r *Reader) Remove() error {
 			return err
 		}
 	}
-	for _, name := range []string{freshName, launchName, claimName, notesName, outputName} {
+	for _, name := range []string{freshName, launchName, claimName, goneName, notesName, outputName} {
 		if err := unix.Unlinkat(r.fd, name, 0); err != nil && err != unix.ENOENT {
 			return cannot(err, "remove", r.name(name))
 		}

@@ -141,6 +141,9 @@ func (s *Studio) decideCheckpoint(ctx context.Context, c Caller, ref, why string
 		w.facts.Digest = &digest
 	}
 	d, err := s.decide(ctx, se, w)
+	if err == nil && w.record == event.CheckpointFinalizedType {
+		s.thinLater(se)
+	}
 	return s.decided(c, d, err)
 }
 

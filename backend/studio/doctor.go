@@ -34,13 +34,15 @@ func (s *Studio) Sizes() ([]Size, error) {
 	if err != nil {
 		return nil, err
 	}
+	gone := s.gone()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	written := Size{Kind: "transcripts"}
 	for _, x := range s.fold.Executions() {
 		written.Count, written.Bytes = written.Count+1, written.Bytes+x.Output
 	}
-	return append(all, written), nil
+	written.Bytes -= min(gone.TerminalBytes, written.Bytes)
+	return append(all, written, Size{Kind: "transcripts_gone", Count: gone.Terminals, Bytes: gone.TerminalBytes}), nil
 }
 
 func (s *Studio) logFinding() Finding {

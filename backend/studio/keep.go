@@ -21,15 +21,17 @@ import (
 // way. A start goes on from the newest, and a cut from the newest that it holds.
 
 const (
-	keptMagic  = "atelier kept 1\n"
+	keptMagic  = "atelier kept 2\n"
 	keptPrefix = "objects-"
 )
 
 // kept is how the studio stood after so many arrivals. As bytes it is magic, the
-// id of the last event, and after their sizes the objects and the rest.
+// id of the last event, how many bodies were gone, and after their sizes the objects
+// and the rest.
 type kept struct {
 	applied uint64
 	last    event.ID
+	gone    uint64
 	objects []byte
 	rest    keptRest
 }
@@ -77,7 +79,7 @@ func (s *Studio) keptAt() []uint64 {
 // keep takes how the studio stands. The caller holds mu; what is returned makes
 // the name and the bytes of it later, without.
 func (s *Studio) keep() (content func() (string, []byte, error), err error) {
-	k := kept{applied: s.applied, rest: keptRest{Records: slices.Clone(s.records), Open: slices.Clone(s.open), Heads: keep(s.heads)}}
+	k := kept{applied: s.applied, gone: s.goneBodies, rest: keptRest{Records: slices.Clone(s.records), Open: slices.Clone(s.open), Heads: keep(s.heads)}}
 	if k.rest.Machine, err = s.machine.Snapshot(); err != nil {
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func packAbout(about map[event.ID][]uint32) []keptAbout {
 func (k *kept) encode() ([]byte, error) {
 	rest, err := cbor.Marshal(k.rest)
 	b := append(make([]byte, 0, len(k.objects)+len(rest)+128), keptMagic...)
-	b = append(b, k.last[:]...)
+	b = binary.BigEndian.AppendUint64(append(b, k.last[:]...), k.gone)
 	b = append(binary.BigEndian.AppendUint64(b, uint64(len(k.objects))), k.objects...)
 	return append(b, rest...), err
 }
@@ -126,12 +128,13 @@ var errNotKept = errors.New("it was not kept by this version, or of this log")
 // split takes the bytes apart; the rest is decoded where it is needed.
 func (k *kept) split(b []byte) (rest []byte, err error) {
 	b, is := bytes.CutPrefix(b, []byte(keptMagic))
-	if !is || len(b) < len(k.last)+8 {
+	if !is || len(b) < len(k.last)+16 {
 		return nil, errNotKept
 	}
 	k.last = event.ID(b[:len(k.last)])
-	size := binary.BigEndian.Uint64(b[len(k.last):])
-	if b = b[len(k.last)+8:]; size > uint64(len(b)) {
+	k.gone = binary.BigEndian.Uint64(b[len(k.last):])
+	size := binary.BigEndian.Uint64(b[len(k.last)+8:])
+	if b = b[len(k.last)+16:]; size > uint64(len(b)) {
 		return nil, errNotKept
 	}
 	k.objects = b[:size]
@@ -152,7 +155,7 @@ func (s *Studio) load(applied uint64) (k kept, rest []byte, err error) {
 		return k, nil, err
 	}
 	last, err := s.p.Log.EventAt(applied - 1)
-	if err == nil && last.ID != k.last {
+	if gone, _ := s.p.Log.Dropped(); err == nil && (last.ID != k.last || k.gone != gone) {
 		err = errNotKept
 	}
 	return k, rest, err

@@ -148,6 +148,7 @@ func (s scene) viewing(x *object.Execution) Execution {
 		d := s.operatorView(x.Turn.Session, x.Turn.Driver, 0, true)
 		v.Driver = &d
 	}
+	v.Gone = s.goneTo[x.ID]
 	if x.Exit != nil {
 		status := exitStatus(*x.Exit)
 		v.ExitStatus = &status

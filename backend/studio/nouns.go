@@ -43,6 +43,8 @@ type Execution struct {
 	Driver    *Operator // nil while nobody drives
 	Operators []Operator
 	Epoch     uint64
+	// Gone is where the bytes begin that retention has not dropped.
+	Gone uint64
 	// Output is the end of the recorded stream, in bytes: what the shim holds
 	// now where it is reached, else what events name.
 	Output        uint64
@@ -128,6 +130,7 @@ type Piece struct {
 	Offset  uint64
 	Bytes   []byte
 	Missing uint64        // bytes from Offset on that events name and that are not here
+	Gone    bool          // what is missing was dropped by retention, below a checkpoint
 	Ranges  []OutputRange // with the first piece: the timing of what is recorded
 	Read    Frontier      // with the last piece
 }
@@ -171,9 +174,11 @@ type Shown struct {
 // Audit is what verify read so far and what it found wrong since the last report.
 type Audit struct {
 	Events, Seals, Executions, OutputBytes uint64
-	Problems                               []Problem
-	Done                                   bool
-	Read                                   Frontier
+	// Gone is what retention has dropped below checkpoints that are final.
+	GoneBodies, GoneBytes uint64
+	Problems              []Problem
+	Done                  bool
+	Read                  Frontier
 }
 
 // Problem is one thing that verify found wrong.

@@ -40,6 +40,11 @@ type Log interface {
 	Heads() []event.Head
 	Genesis() event.ID
 	Replica() event.Chain
+	// DropBodies drops the bodies below a finalized checkpoint that drop names, and
+	// Reclaim gives back their room. Dropped counts what is gone.
+	DropBodies(ctx context.Context, checkpoint event.ID, drop func(arrival uint64, e *event.Event) bool) (bodies, bytes uint64, err error)
+	Reclaim(ctx context.Context) error
+	Dropped() (bodies, bytes uint64)
 	ReadOnly() string
 	SaveState(key string, value []byte) error
 	// SaveCache keeps what can be made anew from the events; LoadCache returns it
@@ -68,6 +73,9 @@ type Spools interface {
 	Open(id event.ID) (Spool, error)
 	// Remove removes the folder; it need not be there.
 	Remove(id event.ID) error
+	// Shorten takes away the bytes up to an offset. Reasons: spool_busy while a shim
+	// writes, spool_unknown.
+	Shorten(id event.ID, below uint64) error
 	// Folder is the path of an execution's folder, which need not be there.
 	Folder(id event.ID) string
 	// All lists the ids of the folders that are there.
@@ -78,6 +86,8 @@ type Spools interface {
 type Spool interface {
 	io.ReaderAt
 	End() (uint64, error)
+	// Gone is where the bytes begin that were not dropped. What lies before is not read.
+	Gone() (uint64, error)
 	// Sync makes what was written so far durable.
 	Sync() error
 	// Root hashes [from, to) as execution.output does.

@@ -33,26 +33,31 @@ type Studio struct {
 	naming  sync.Mutex // names are given one at a time, so that they stay unique
 	// deciding lets control decide one request at a time.
 	deciding sync.Mutex
+	// thinningOne lets what may go be dropped by one at a time.
+	thinningOne sync.Mutex
 
-	mu       sync.Mutex
-	fold     *object.Fold
-	machine  *control.Machine
-	about    map[event.ID][]uint32 // of each object: the arrivals of the events that made and named it
-	records  []event.ID            // the control chain from its record 1 on
-	open     []event.ID            // requests to control that no record answers yet
-	applied  uint64                // arrivals below it are in the fold
-	kept     uint64                // as many were when the objects were kept last
-	keeping  atomic.Bool           // they are being kept
-	heads    Frontier              // the newest event of each chain that is in the fold
-	behind   bool                  // some could not be taken in, and are tried again
-	news     chan struct{}         // closed at the next change
-	sessions map[event.ID]*session
-	era      uint64                // how often a power cut may have taken what sessions had opened
-	floors   map[event.ID]Frontier // of each actor: all that its sessions were served
-	runs     map[event.ID]*run
-	requests map[event.ID]*request
-	watchers map[*watcher]struct{}
-	keys     map[[keySize]byte]event.ID // a client's key to the request it stood for
+	mu      sync.Mutex
+	fold    *object.Fold
+	machine *control.Machine
+	about   map[event.ID][]uint32 // of each object: the arrivals of the events that made and named it
+	records []event.ID            // the control chain from its record 1 on
+	open    []event.ID            // requests to control that no record answers yet
+	applied uint64                // arrivals below it are in the fold
+	kept    uint64                // as many were when the objects were kept last
+	keeping atomic.Bool           // they are being kept
+	goneTo  map[event.ID]uint64   // of terminals: up to where their bytes are gone
+	// goneBodies is how many bodies were gone when the objects were read.
+	goneBodies uint64
+	heads      Frontier      // the newest event of each chain that is in the fold
+	behind     bool          // some could not be taken in, and are tried again
+	news       chan struct{} // closed at the next change
+	sessions   map[event.ID]*session
+	era        uint64                // how often a power cut may have taken what sessions had opened
+	floors     map[event.ID]Frontier // of each actor: all that its sessions were served
+	runs       map[event.ID]*run
+	requests   map[event.ID]*request
+	watchers   map[*watcher]struct{}
+	keys       map[[keySize]byte]event.ID // a client's key to the request it stood for
 }
 
 // Open reads the log into objects and begins to look for the shims of all
@@ -72,6 +77,7 @@ func Open(ctx context.Context, p Ports) (*Studio, error) {
 		return nil, err
 	}
 	s.work.Go(s.keepOn)
+	s.work.Go(s.reclaimLater)
 	return s, nil
 }
 
@@ -84,7 +90,9 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
 		fold:   object.New(p.Log), news: make(chan struct{}), sessions: map[event.ID]*session{},
 		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, watchers: map[*watcher]struct{}{}, keys: map[[keySize]byte]event.ID{},
-		floors: map[event.ID]Frontier{}, about: map[event.ID][]uint32{}}
+		floors: map[event.ID]Frontier{}, about: map[event.ID][]uint32{}, goneTo: map[event.ID]uint64{}}
+	s.goneBodies, _ = p.Log.Dropped()
+	s.loadGone()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.mu.Lock()
 	s.restore()

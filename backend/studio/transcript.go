@@ -161,20 +161,15 @@ func (t *transcript) timing() error {
 }
 
 // show gives the bytes from where it stands to end. What is named by events and
-// not here is told as missing.
+// not here is told as missing, or as gone.
 func (t *transcript) show(end uint64, last bool) error {
 	for t.at < end {
-		want := min(end-t.at, pieceBytes)
-		piece := Piece{Offset: t.at, Bytes: make([]byte, want)}
-		n := 0
-		if t.spool != nil {
-			n, _ = t.spool.ReadAt(piece.Bytes, int64(t.at)) // what cannot be read is missing, and said so
+		if err := t.passGone(end); err != nil {
+			return err
 		}
-		piece.Bytes = piece.Bytes[:n]
-		t.at += uint64(n)
-		if uint64(n) < want {
-			piece.Missing = end - t.at
-			t.at = end
+		piece, again := t.piece(end)
+		if again {
+			continue
 		}
 		if err := t.each(piece); err != nil {
 			return err
@@ -184,6 +179,40 @@ func (t *transcript) show(end uint64, last bool) error {
 		return nil
 	}
 	return t.each(Piece{Offset: t.at, Read: t.seen})
+}
+
+// piece reads on, and is asked again where what it would read went meanwhile.
+func (t *transcript) piece(end uint64) (piece Piece, again bool) {
+	want := min(end-t.at, pieceBytes)
+	piece = Piece{Offset: t.at, Bytes: make([]byte, want)}
+	n := 0
+	if t.spool != nil {
+		var err error
+		if n, err = t.spool.ReadAt(piece.Bytes, int64(t.at)); fault.Is(err, "output_gone") {
+			return piece, true
+		} // what else cannot be read is missing, and said so
+	}
+	piece.Bytes = piece.Bytes[:n]
+	t.at += uint64(n)
+	if uint64(n) < want {
+		piece.Missing = end - t.at
+		t.at = end
+	}
+	return piece, false
+}
+
+// passGone tells what was dropped of the bytes up to end, and goes on behind it.
+func (t *transcript) passGone(end uint64) error {
+	if t.spool == nil {
+		return nil
+	}
+	gone, err := t.spool.Gone()
+	if gone = min(gone, end); err != nil || gone <= t.at {
+		return err
+	}
+	piece := Piece{Offset: t.at, Missing: gone - t.at, Gone: true}
+	t.at = gone
+	return t.each(piece)
 }
 
 // rangesOf lists what events name of an execution's stream.

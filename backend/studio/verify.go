@@ -26,6 +26,7 @@ func (s *Studio) Verify(ctx context.Context, c Caller, each func(Audit) error) e
 		return err
 	}
 	a.report.Events, a.report.Seals, a.report.Problems = events, seals, append(a.report.Problems, wrong...)
+	a.report.GoneBodies, _ = s.p.Log.Dropped()
 	if err := a.tell(); err != nil {
 		return err
 	}
@@ -55,7 +56,8 @@ type audit struct {
 	report Audit
 	failed error
 	spools map[event.ID]*spoolAudit
-	open   []openSpool // the one that was used last at the end
+	finals map[event.ID]uint64 // how far each execution had written at a final checkpoint; nil until it is asked for
+	open   []openSpool         // the one that was used last at the end
 }
 
 // spoolAudit is what was found of the bytes of one execution.
@@ -162,6 +164,9 @@ func (a *audit) compare(x *spoolAudit, r event.Range) {
 		end, err = spool.End()
 	}
 	x.over = err != nil || end < r.To
+	if err == nil && a.isGone(x, spool, r) {
+		return
+	}
 	switch {
 	case absent(err):
 		a.problem("spool_lost", fmt.Sprintf("the recorded bytes of %s are gone: events name them from %d on", a.s.nameFor(x.id), r.From))
@@ -172,6 +177,70 @@ func (a *audit) compare(x *spoolAudit, r event.Range) {
 	default:
 		a.hash(x, spool, r)
 	}
+}
+
+// isGone reports whether a range begins in what was dropped, and holds that to a
+// checkpoint that is final: below one, bytes may go.
+func (a *audit) isGone(x *spoolAudit, spool Spool, r event.Range) bool {
+	gone, err := spool.Gone()
+	if err != nil {
+		x.over = true
+		a.unreadable("nobody can tell how much is gone of the recorded bytes of "+a.s.nameFor(x.id), err)
+		return true
+	}
+	if r.From >= gone {
+		return false
+	}
+	a.report.GoneBytes += min(gone, r.To) - r.From
+	if most, err := a.final(x.id); err != nil {
+		a.unreadable("nobody can tell what is final", err)
+	} else if gone > most || gone < r.To {
+		x.over = true
+		a.problem("spool_gone", fmt.Sprintf("the recorded bytes of %s are gone up to %d, and below a final checkpoint lie %d", a.s.nameFor(x.id), gone, most))
+	}
+	return true
+}
+
+// final is how far an execution had written at the final checkpoint that holds most.
+func (a *audit) final(id event.ID) (uint64, error) {
+	if a.finals != nil {
+		return a.finals[id], nil
+	}
+	a.finals = map[event.ID]uint64{}
+	a.s.mu.Lock()
+	records := a.s.records[:len(a.s.records):len(a.s.records)]
+	a.s.mu.Unlock()
+	for _, record := range records {
+		e, err := a.s.p.Log.Event(record)
+		if err != nil {
+			return 0, err
+		}
+		if err := a.finalIn(e); err != nil {
+			return 0, err
+		}
+	}
+	return a.finals[id], nil
+}
+
+// finalIn notes how far executions had written at the checkpoint that a record
+// finalizes, if it does.
+func (a *audit) finalIn(record event.Event) error {
+	h := record.Header
+	if h.Type != event.CheckpointFinalizedType || h.Facts.Decision.Outcome != event.OutcomeDone {
+		return nil
+	}
+	proposed, err := a.s.p.Log.Event(h.Affected[0])
+	if err != nil {
+		return err
+	}
+	_, f, err := a.s.digestOf(*proposed.Header.Facts.Cut)
+	if err != nil {
+		return err
+	}
+	for _, x := range f.Executions() {
+		a.finals[x.ID] = max(a.finals[x.ID], x.Output)
+	}
+	return nil
 }
 
 func (a *audit) hash(x *spoolAudit, spool Spool, r event.Range) {

@@ -288,6 +288,26 @@ func (w *world) Open(id event.ID) (Spool, error) {
 	return nil, fault.New(fault.NotFound, "spool_unknown", "there is no folder", "look elsewhere")
 }
 
+func (w *world) Shorten(id event.ID, below uint64) error {
+	w.mu.Lock()
+	s, shim := w.spools[id], w.shims[w.Folder(id)]
+	w.mu.Unlock()
+	switch {
+	case s == nil:
+		return fault.New(fault.NotFound, "spool_unknown", "there is no folder", "look elsewhere")
+	case shim != nil && shim.alive:
+		return fault.New(fault.FailedPrecondition, "spool_busy", "a shim writes", "wait")
+	}
+	if err := w.faults.of("drop"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = max(s.gone, below)
+	clear(s.bytes[:s.gone])
+	return nil
+}
+
 func (w *world) Remove(id event.ID) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -377,6 +397,7 @@ type fakeSpool struct {
 
 	mu    sync.Mutex
 	bytes []byte
+	gone  uint64
 	notes []attach.Note
 	syncs int
 }
@@ -384,6 +405,9 @@ type fakeSpool struct {
 func (s *fakeSpool) ReadAt(b []byte, at int64) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if uint64(at) < s.gone {
+		return 0, fault.New(fault.OutOfRange, "output_gone", "it was dropped", "read on behind it")
+	}
 	if at >= int64(len(s.bytes)) {
 		return 0, io.EOF
 	}
@@ -392,6 +416,12 @@ func (s *fakeSpool) ReadAt(b []byte, at int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+func (s *fakeSpool) Gone() (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone, s.faults.of("gone")
 }
 
 func (s *fakeSpool) End() (uint64, error) {
