@@ -21,20 +21,37 @@ type operator struct {
 
 // execution is what the command line reads of a terminal.
 type execution struct {
-	ExecutionID  string     `json:"execution_id"`
-	Name         string     `json:"name"`
-	State        string     `json:"state"`
-	Status       string     `json:"status"`
-	Argv         []string   `json:"argv"`
-	Cols         uint32     `json:"cols"`
-	Rows         uint32     `json:"rows"`
-	Driver       *operator  `json:"driver"`
-	Operators    []operator `json:"operators"`
-	OutputOffset uint64     `json:"output_offset"`
-	ExitStatus   *int       `json:"exit_status"`
-	CreatedAt    time.Time  `json:"created_at"`
-	Reason       string     `json:"reason"`
-	PID          int64      `json:"pid"`
+	ExecutionID  string            `json:"execution_id"`
+	Name         string            `json:"name"`
+	Unread       map[string]string `json:"unread"`
+	State        string            `json:"state"`
+	Status       string            `json:"status"`
+	Argv         []string          `json:"argv"`
+	Cols         uint32            `json:"cols"`
+	Rows         uint32            `json:"rows"`
+	Driver       *operator         `json:"driver"`
+	Operators    []operator        `json:"operators"`
+	OutputOffset uint64            `json:"output_offset"`
+	ExitStatus   *int              `json:"exit_status"`
+	CreatedAt    time.Time         `json:"created_at"`
+	Reason       string            `json:"reason"`
+	PID          int64             `json:"pid"`
+}
+
+// called is what a person calls the terminal.
+func (e execution) called() string {
+	if e.Name == "" {
+		return unnamed(e.ExecutionID, e.Unread["name"] == "gone")
+	}
+	return e.Name
+}
+
+// command is the line that was started.
+func (e execution) command() string {
+	if e.Unread["argv"] == "gone" {
+		return "(gone)"
+	}
+	return commandLine(e.Argv)
 }
 
 func (e execution) over() bool { return e.State == "exited" || e.State == "lost" }

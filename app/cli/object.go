@@ -32,14 +32,16 @@ func (w *vantage) branchFlag(cmd *cobra.Command) {
 
 // object is what the command line reads of any object.
 type object struct {
-	ObjectID  string    `json:"object_id"`
-	Kind      string    `json:"kind"`
-	Lifecycle string    `json:"lifecycle"`
-	State     string    `json:"state"`
-	Title     string    `json:"title"`
-	Name      string    `json:"name"`
-	UpdatedAt time.Time `json:"updated_at"`
-	CreatedAt time.Time `json:"created_at"`
+	ObjectID  string `json:"object_id"`
+	Kind      string `json:"kind"`
+	Lifecycle string `json:"lifecycle"`
+	State     string `json:"state"`
+	Title     string `json:"title"`
+	Name      string `json:"name"`
+	// Unread says of fields that cannot be shown why: "gone" for one that was let go.
+	Unread    map[string]string `json:"unread"`
+	UpdatedAt time.Time         `json:"updated_at"`
+	CreatedAt time.Time         `json:"created_at"`
 	// Concurrent are the values that stand side by side, by field.
 	Concurrent map[string][]struct {
 		Value any    `json:"value"`
@@ -56,7 +58,16 @@ func (o object) called() string {
 	case o.Name != "":
 		return o.Name
 	}
-	return o.ObjectID[:min(len(o.ObjectID), shortID)]
+	return unnamed(o.ObjectID, o.Unread["title"] == "gone" || o.Unread["name"] == "gone")
+}
+
+// unnamed stands for the name of what has none, or none any more.
+func unnamed(id string, gone bool) string {
+	id = id[:min(len(id), shortID)]
+	if gone {
+		return "(gone) " + id
+	}
+	return id
 }
 
 // shortID is how many letters of an id are shown where there is no name.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -52,7 +53,7 @@ func (p *program) ps(ctx context.Context, running, quiet bool, at string) error 
 		return psTable(p.stdout, all, s.isMe, time.Now())
 	}
 	for _, e := range all {
-		if _, err := fmt.Fprintln(p.stdout, visible(e.Name)); err != nil {
+		if _, err := fmt.Fprintln(p.stdout, visible(cmp.Or(e.Name, e.ExecutionID))); err != nil {
 			return err
 		}
 	}
@@ -87,8 +88,8 @@ func inOrder(a, b execution) int {
 func psTable(w io.Writer, all []execution, isMe func(operator) bool, now time.Time) error {
 	rows := make([][]string, 0, len(all))
 	for _, e := range all {
-		rows = append(rows, []string{e.Name, e.Status, keyboard(e, isMe), watching(e), size(e.OutputOffset),
-			ago(e.CreatedAt, now), clip(commandLine(e.Argv))})
+		rows = append(rows, []string{e.called(), e.Status, keyboard(e, isMe), watching(e), size(e.OutputOffset),
+			ago(e.CreatedAt, now), clip(e.command())})
 	}
 	return table(w, []string{"NAME", "STATUS", "KEYBOARD", "WATCHING", "OUTPUT", "STARTED", "COMMAND"}, rows)
 }

@@ -30,6 +30,8 @@ type recording interface {
 	GetOffset() uint64
 	GetData() []byte
 	GetMissing() uint64
+	// GetGone tells that what is missing was dropped by retention.
+	GetGone() bool
 }
 
 // form is how a transcript is written down. Parts come in order and without
@@ -51,7 +53,8 @@ func (p *program) transcriptCommand() *cobra.Command {
 			"byte as it was written; on a terminal it may do there whatever it did in its own. --asciicast gives\n" +
 			"a recording that asciinema plays. --json gives JSON Lines of offsets and bytes in base64.\n\n" +
 			"N counts bytes of the stream from 0; --to is exclusive. Recorded bytes that are not there any more\n" +
-			"are named on standard error, and the exit status is 7.",
+			"are named on standard error, and the exit status is 7; of those that the home has let go (`atelier\n" +
+			"retention`) it is 0.",
 		Example:           "atelier transcript build | tail\natelier transcript build --asciicast > build.cast",
 		Args:              wants("EXEC"),
 		ValidArgsFunction: p.completeExecution,
@@ -118,7 +121,7 @@ func (p *program) transcript(ctx context.Context, q part, raw bool) error {
 	whole, err := s.recorded(ctx, q, func(piece recording) error {
 		if n := piece.GetMissing(); n > 0 {
 			from := piece.GetOffset() + uint64(len(piece.GetData()))
-			fmt.Fprintf(p.stderr, "atelier: bytes %d to %d are missing\n", from, from+n)
+			fmt.Fprintf(p.stderr, "atelier: bytes %d to %d are %s\n", from, from+n, absence(piece))
 		}
 		return f.put(piece)
 	})
@@ -132,6 +135,14 @@ func (p *program) transcript(ctx context.Context, q part, raw bool) error {
 		return fault.New(fault.DataLoss, "output_missing", "some of the recorded output is not there", "see `atelier verify` for what is wrong")
 	}
 	return nil
+}
+
+// absence says why bytes are not there.
+func absence(piece recording) string {
+	if piece.GetGone() {
+		return "gone: this home has let them go"
+	}
+	return "missing"
 }
 
 // formOf chooses the form.
@@ -153,7 +164,7 @@ func (p *program) formOf(ctx context.Context, s *studio, q part, raw bool) (form
 }
 
 // recorded calls one for every piece of a recorded stream. whole is false when
-// some of it is missing.
+// some of it is missing that the home has not let go.
 func (s *studio) recorded(ctx context.Context, q part, one func(recording) error) (whole bool, err error) {
 	r := askStream(s, s.Executions.Transcript)
 	r.Msg.Execution, r.Msg.From, r.Msg.To = q.ref, q.from, q.to
@@ -162,7 +173,7 @@ func (s *studio) recorded(ctx context.Context, q part, one func(recording) error
 	whole = true
 	err = each(ctx, s.Executions.Transcript, r, func(m proto.Message) error {
 		piece := m.(recording) // each answer of Transcript is one
-		whole = whole && piece.GetMissing() == 0
+		whole = whole && (piece.GetMissing() == 0 || piece.GetGone())
 		return one(piece)
 	})
 	return whole, err
@@ -202,7 +213,11 @@ func (p *program) recordedLine(piece recording) error {
 		}
 	}
 	if n := piece.GetMissing(); n > 0 {
-		return p.line(document{{"offset", at + uint64(len(data))}, {"missing", n}})
+		absent := document{{"offset", at + uint64(len(data))}, {"missing", n}}
+		if piece.GetGone() {
+			absent = append(absent, member{"gone", true})
+		}
+		return p.line(absent)
 	}
 	return nil
 }

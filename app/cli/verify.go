@@ -28,6 +28,8 @@ type audit struct {
 	Seals       uint64    `json:"seals"`
 	Executions  uint64    `json:"executions"`
 	OutputBytes uint64    `json:"output_bytes"`
+	GoneBodies  uint64    `json:"gone_bodies"`
+	GoneBytes   uint64    `json:"gone_bytes"`
 	Problems    []problem `json:"problems"`
 	Done        bool      `json:"done"`
 }
@@ -219,6 +221,9 @@ func (p *program) verified(found audit, whole any) error {
 
 func (a audit) tell(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "read: %d events, %d seals, %d terminals, %s of output\n", a.Events, a.Seals, a.Executions, size(a.OutputBytes))
+	if err == nil && a.GoneBodies+a.GoneBytes > 0 {
+		_, err = fmt.Fprintf(w, "this home has let go: %d texts and %s of output, all from before final checkpoints\n", a.GoneBodies, size(a.GoneBytes))
+	}
 	for _, p := range a.Problems {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "problem: %s; %s (%s)\n", visible(p.Message), visible(p.Mend), p.Code)

@@ -27,6 +27,8 @@ type audit struct {
 	OutputBytes  uint64  `json:"output_bytes"`
 	Problems     []wrong `json:"problems"`
 	ReadFrontier []head  `json:"read_frontier"`
+	GoneBodies   uint64  `json:"gone_bodies"`
+	GoneBytes    uint64  `json:"gone_bytes"`
 }
 
 type wrong struct {
@@ -113,6 +115,7 @@ func (d *daemon) auditLog(ctx context.Context, log *badgerlog.Log, report badger
 
 func (f *audit) add(a studio.Audit) {
 	f.Events, f.Seals, f.Executions, f.OutputBytes = a.Events, a.Seals, a.Executions, a.OutputBytes
+	f.GoneBodies, f.GoneBytes = a.GoneBodies, a.GoneBytes
 	for _, p := range a.Problems {
 		f.Problems = append(f.Problems, wrong(p))
 	}

@@ -45,10 +45,7 @@ func (s core) Doctor(ctx context.Context, _ *connect.Request[atelierv1.DoctorReq
 	if err != nil {
 		return nil, err
 	}
-	m := &atelierv1.DoctorResponse{ReadFrontier: s.words.heads(read)}
-	for _, z := range sizes {
-		m.Sizes = append(m.Sizes, &atelierv1.Size{Kind: z.Kind, Bytes: z.Bytes, Count: z.Count})
-	}
+	m := &atelierv1.DoctorResponse{Sizes: sizesOf(sizes), ReadFrontier: s.words.heads(read)}
 	for _, f := range found {
 		m.Findings = append(m.Findings, &atelierv1.Finding{Name: text(f.Name), Level: text(f.Level), Message: text(f.Message), Mend: text(f.Mend)})
 	}

@@ -25,7 +25,7 @@ func (w words) event(e studio.Event) *atelierv1.Event {
 		Surface: studio.SurfaceWord(h.Surface), Session: idText(h.Session), ViewEpoch: h.ViewEpoch, Branch: idText(h.Branch),
 		AffectedObjects: idTexts(h.Affected), ConsistencyClass: classes[h.Class],
 		Facts: w.facts(h.Facts), BodyHash: idText(h.BodyHash), Body: body(e.Content),
-		Summary: text(e.Summary), Subject: text(e.Subject), Verdict: text(e.Verdict),
+		Summary: text(e.Summary), Subject: text(e.Subject), Verdict: text(e.Verdict), Gone: e.Gone,
 	}
 }
 

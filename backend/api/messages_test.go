@@ -90,6 +90,7 @@ func TestHeaderIsWhole(t *testing.T) {
 	filled(reflect.ValueOf(&e.ID).Elem())
 	e.Header.Surface, e.Header.Class, e.Header.Actor.Kind = event.SurfaceSystem, event.Control, event.Service
 	e.Content, e.ActorName, e.Summary, e.Subject, e.Verdict = new(event.Remark), "a\xff", "b\xff", "c\xff", "valid"
+	e.Gone = true
 	m := plain.event(e)
 	if _, err := proto.Marshal(m); err != nil {
 		t.Fatal(err)

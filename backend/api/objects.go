@@ -127,7 +127,7 @@ func causes(all []studio.Cause) []*atelierv1.Cause {
 	for n, c := range all {
 		list[n] = &atelierv1.Cause{EventId: idText(c.ID), Type: text(string(c.Header.Type)), ActorId: idText(c.Header.Actor.ID),
 			ActorName: text(c.ActorName), WallTime: time.Unix(0, c.Header.WallTime).UTC().Format(time.RFC3339Nano),
-			Summary: text(c.Summary), Verdict: c.Verdict, Follows: idTexts(c.Follows)}
+			Summary: text(c.Summary), Verdict: c.Verdict, Gone: c.Gone, Follows: idTexts(c.Follows)}
 	}
 	return list
 }

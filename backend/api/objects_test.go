@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ type asked struct {
 	after   time.Duration
 
 	checkpoint studio.CheckpointRequest
+	policy     studio.Retention
 }
 
 var (
@@ -64,6 +66,31 @@ func (m *memory) ImportGit(_ context.Context, _ studio.Caller, folder string, re
 
 func (m *memory) Sizes() ([]studio.Size, error) {
 	return []studio.Size{{Kind: "headers", Count: 3, Bytes: 1 << 40}}, nil
+}
+
+func (m *memory) SizesNow(context.Context, studio.Caller) ([]studio.Size, studio.Frontier, error) {
+	all, err := m.Sizes()
+	return all, read, err
+}
+
+// aPolicy is what the small studio lets go.
+var aPolicy = studio.Retained{Checkpoint: anID, CheckpointName: "v1", Due: studio.Amount{Bodies: 1, BodyBytes: 2, Terminals: 3, TerminalBytes: 1 << 40},
+	Gone: studio.Amount{Bodies: 5}, Running: 6, Read: read}
+
+func (m *memory) Retention(context.Context, studio.Caller) (studio.Retained, error) {
+	r := aPolicy
+	r.Policy = m.asked.policy
+	return r, nil
+}
+
+func (m *memory) SetRetention(ctx context.Context, c studio.Caller, q studio.Retention) (studio.Retained, error) {
+	m.asked.policy = q
+	r, err := m.Retention(ctx, c)
+	return r, errors.Join(err, m.did("SetRetention"))
+}
+
+func (m *memory) Thin(context.Context, studio.Caller) (studio.Thinned, error) {
+	return studio.Thinned{Checkpoint: anID, CheckpointName: "v1", Dropped: aPolicy.Due, Running: 7, Busy: 8, Ack: acked}, m.did("Thin")
 }
 
 func (m *memory) CreateCheckpoint(_ context.Context, _ studio.Caller, q studio.CheckpointRequest) (studio.CheckpointMade, error) {
@@ -175,6 +202,14 @@ func TestAnImportTellsItsProgress(t *testing.T) {
 
 func TestSizesAreAnswered(t *testing.T) {
 	newWorld(t).says("CoreService/Doctor", `{}`, `"sizes":[{`, `"headers"`, `"1099511627776"`)
+}
+
+func TestRetentionIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.says("RetentionService/Sizes", `{}`, `"kind":"headers"`, `"1099511627776"`, `"readFrontier":[{`)
+	w.says("RetentionService/Set", `{"checkpoint":"newest","bodies":"all","terminals":"drop"}`, `"now":{`, `"checkpoint":"newest"`, `"bodies":"all"`, `"terminals":"drop"`)
+	w.says("RetentionService/Show", `{}`, `"checkpointId":"`+anID.String(), `"checkpointName":"v1"`, `"due":{"bodies":"1"`, `"terminalBytes":"1099511627776"`, `"gone":{"bodies":"5"`, `"running":"6"`, `"readFrontier":[{`)
+	w.says("RetentionService/Thin", `{}`, `"checkpointName":"v1"`, `"dropped":{"bodies":"1"`, `"running":"7"`, `"busy":"8"`, `"ackEventId":`)
 }
 
 func TestCheckpointsAreAnswered(t *testing.T) {

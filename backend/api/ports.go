@@ -74,6 +74,14 @@ type Checkpoints interface {
 	Diff(ctx context.Context, c studio.Caller, a, b, branch string) (studio.Compared, error)
 }
 
+// Retention is what a home keeps, and lets go.
+type Retention interface {
+	SizesNow(ctx context.Context, c studio.Caller) ([]studio.Size, studio.Frontier, error)
+	Retention(ctx context.Context, c studio.Caller) (studio.Retained, error)
+	SetRetention(ctx context.Context, c studio.Caller, q studio.Retention) (studio.Retained, error)
+	Thin(ctx context.Context, c studio.Caller) (studio.Thinned, error)
+}
+
 // Actors are who acts, as control has them.
 type Actors interface {
 	AddActor(ctx context.Context, c studio.Caller, name string, kind event.ActorKind) (studio.Decided, error)
@@ -94,6 +102,7 @@ type Studio interface {
 	Objects
 	Questions
 	Checkpoints
+	Retention
 	Actors
 	Sessions
 	Health

@@ -59,7 +59,7 @@ func (s record) Verify(ctx context.Context, q *connect.Request[atelierv1.VerifyR
 
 func (w words) audit(a studio.Audit) *atelierv1.VerifyResponse {
 	m := &atelierv1.VerifyResponse{Events: a.Events, Seals: a.Seals, Executions: a.Executions, OutputBytes: a.OutputBytes,
-		Done: a.Done, ReadFrontier: w.heads(a.Read)}
+		GoneBodies: a.GoneBodies, GoneBytes: a.GoneBytes, Done: a.Done, ReadFrontier: w.heads(a.Read)}
 	for _, p := range a.Problems {
 		m.Problems = append(m.Problems, &atelierv1.Problem{Code: text(p.Code), Message: text(p.Message), Mend: text(p.Mend)})
 	}

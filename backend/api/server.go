@@ -86,6 +86,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle(atelierv1connect.NewLogServiceHandler(record{s}, options...))
 	mux.Handle(atelierv1connect.NewObjectServiceHandler(objects{s}, options...))
 	mux.Handle(atelierv1connect.NewCheckpointServiceHandler(checkpoints{s}, options...))
+	mux.Handle(atelierv1connect.NewRetentionServiceHandler(retention{s}, options...))
 	mux.Handle(atelierv1connect.NewIdentityServiceHandler(identity{s}, options...))
 	mux.HandleFunc("POST /attach/stream", s.carry(s.carryStream))
 	mux.HandleFunc("POST /attach/send", s.carry(s.carrySend))

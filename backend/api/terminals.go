@@ -28,7 +28,7 @@ func (w words) execution(e studio.Execution) *atelierv1.Execution {
 		Cols: e.Cols, Rows: e.Rows, Driver: driver(e.Driver), Epoch: e.Epoch, OutputOffset: e.Output,
 		ExitStatus: e.ExitStatus, CreatedAt: at(e.Created), EndedAt: at(e.Ended),
 		CreatedBy: idText(e.CreatedBy), CreatedByName: text(e.CreatedByName), HomeReplica: w.chain(e.Home),
-		Isolation: text(e.Isolation), Pid: e.PID, Reason: text(e.Reason),
+		Isolation: text(e.Isolation), Pid: e.PID, Reason: text(e.Reason), GoneOffset: e.Gone, Unread: e.Unread,
 	}
 	for _, o := range e.Operators {
 		m.Operators = append(m.Operators, operator(o))
@@ -89,7 +89,7 @@ func (w words) pieces(p studio.Piece) []*atelierv1.TranscriptResponse {
 		all = append(all, m)
 		m = &atelierv1.TranscriptResponse{Offset: m.Offset + pieceBytes}
 	}
-	m.Data, m.Missing, m.ReadFrontier = p.Bytes, p.Missing, w.heads(p.Read)
+	m.Data, m.Missing, m.Gone, m.ReadFrontier = p.Bytes, p.Missing, p.Gone, w.heads(p.Read)
 	return append(all, m)
 }
 

@@ -42,6 +42,7 @@ type Client struct {
 	Log         atelierv1connect.LogServiceClient
 	Objects     atelierv1connect.ObjectServiceClient
 	Checkpoints atelierv1connect.CheckpointServiceClient
+	Retention   atelierv1connect.RetentionServiceClient
 	Identity    atelierv1connect.IdentityServiceClient
 	transport   *http.Transport
 }
@@ -76,6 +77,7 @@ func newClient(h Home, pid int) *Client {
 		Log:         atelierv1connect.NewLogServiceClient(web, base, opts...),
 		Objects:     atelierv1connect.NewObjectServiceClient(web, base, opts...),
 		Checkpoints: atelierv1connect.NewCheckpointServiceClient(web, base, opts...),
+		Retention:   atelierv1connect.NewRetentionServiceClient(web, base, opts...),
 		Identity:    atelierv1connect.NewIdentityServiceClient(web, base, opts...),
 		transport:   t,
 	}

@@ -45,6 +45,16 @@ func (s *Studio) Sizes() ([]Size, error) {
 	return append(all, written, Size{Kind: "transcripts_gone", Count: gone.Terminals, Bytes: gone.TerminalBytes}), nil
 }
 
+// SizesNow is Sizes with the frontier that it rests on.
+func (s *Studio) SizesNow(ctx context.Context, c Caller) ([]Size, Frontier, error) {
+	all, err := s.Sizes()
+	if err != nil {
+		return nil, nil, err
+	}
+	read, err := s.served(ctx, c, func() {})
+	return all, read, err
+}
+
 func (s *Studio) logFinding() Finding {
 	if why := s.p.Log.ReadOnly(); why != "" {
 		return Finding{Name: "log", Level: "failed", Message: "the log takes no more writes: " + why,

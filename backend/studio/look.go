@@ -149,6 +149,7 @@ func (s scene) viewing(x *object.Execution) Execution {
 		v.Driver = &d
 	}
 	v.Gone = s.goneTo[x.ID]
+	v.Unread = unread(map[string]object.Content{"name": x.Name.Default().Content, "argv": x.Launch.Content, "reason": x.Reason.Content})
 	if x.Exit != nil {
 		status := exitStatus(*x.Exit)
 		v.ExitStatus = &status

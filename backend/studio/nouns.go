@@ -57,6 +57,8 @@ type Execution struct {
 	Isolation     string
 	PID           int64
 	Reason        string // why it is suspended or lost
+	// Unread names fields whose body is not here: "gone" or "absent", or "ill_formed".
+	Unread map[string]string
 }
 
 // Listing is a list of executions.

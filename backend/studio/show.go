@@ -98,17 +98,17 @@ func (s scene) document(o object.Object) map[string]any {
 	case *object.Entity:
 		s.describeEntity(d, concurrent, o)
 	case *object.Session:
-		unreadAs(d, map[string]object.Content{"label": o.Label.Content})
+		leavesOut(d, unread(map[string]object.Content{"label": o.Label.Content}))
 		d["actor_name"], d["continues"], d["closed"] = s.objects.Name(o.Actor.ID), idText(o.Continues), o.Closed
 		d["actor"], d["surface"] = idText(o.Actor.ID), surfaceWords[o.Surface]
 		d["label"], d["after"] = o.Label.Value, o.After.Value
 	case *object.Actor:
-		unreadAs(d, map[string]object.Content{"name": o.Name.Default().Content})
+		leavesOut(d, unread(map[string]object.Content{"name": o.Name.Default().Content}))
 		d["name"] = o.Name.Default().Value
 		d["actor_kind"], d["state"] = kindWords[o.ActorKind], string(o.State)
 		s.addConcurrent(concurrent, "name", o.Name)
 	case *object.Workspace:
-		unreadAs(d, map[string]object.Content{"name": o.Name.Default().Content, "device": o.Device.Default().Content})
+		leavesOut(d, unread(map[string]object.Content{"name": o.Name.Default().Content, "device": o.Device.Default().Content}))
 		d["name"], d["device"] = o.Name.Default().Value, o.Device.Default().Value
 		s.addConcurrent(concurrent, "name", o.Name)
 		s.addConcurrent(concurrent, "device", o.Device)
@@ -127,7 +127,7 @@ func (s scene) describeExecution(d map[string]any, x *object.Execution) {
 	d["size"] = map[string]any{"cols": v.Cols, "rows": v.Rows}
 	d["epoch"], d["output_offset"], d["recorded_offset"], d["bytes_typed"] = v.Epoch, v.Output, x.Output, x.Typed
 	d["gone_offset"] = v.Gone
-	unreadAs(d, map[string]object.Content{"name": x.Name.Default().Content, "argv": x.Launch.Content, "reason": x.Reason.Content})
+	leavesOut(d, v.Unread)
 	d["started_in_session"] = idText(x.Session)
 	if v.Driver != nil {
 		d["driver"] = operatorDocument(*v.Driver)
@@ -148,17 +148,30 @@ func (s scene) describeExecution(d map[string]any, x *object.Execution) {
 	}
 }
 
-// unreadAs names what an object cannot show because a body is not here.
-func unreadAs(d map[string]any, fields map[string]object.Content) {
-	unread := map[string]any{}
+// unread says of fields that cannot be shown why; nil where all can.
+func unread(fields map[string]object.Content) (why map[string]string) {
 	for key, c := range fields {
-		if c != object.Read {
-			unread[key] = contentWords[c]
+		if c == object.Read {
+			continue
 		}
+		if why == nil {
+			why = map[string]string{}
+		}
+		why[key] = contentWords[c]
 	}
-	if len(unread) > 0 {
-		d["unread"] = unread
+	return why
+}
+
+// leavesOut says in a document what it cannot show.
+func leavesOut(d map[string]any, why map[string]string) {
+	if len(why) == 0 {
+		return
 	}
+	all := map[string]any{}
+	for key, word := range why {
+		all[key] = word
+	}
+	d["unread"] = all
 }
 
 func operatorDocument(o Operator) map[string]any {

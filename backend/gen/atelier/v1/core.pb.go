@@ -400,8 +400,8 @@ func (x *Finding) GetMend() string {
 // Size is what one kind of thing takes on the disk.
 type Size struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "headers", "bodies", "seals", "certificates", "indexes", "snapshots",
-	// "transcripts", …
+	// "headers", "bodies", "bodies_gone", "seals", "certificates", "store", "caches",
+	// "transcripts", "transcripts_gone", …
 	Kind          string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	Bytes         uint64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Count         uint64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`

@@ -132,7 +132,11 @@ type Execution struct {
 	// Why it is suspended or lost, for a person.
 	Reason string `protobuf:"bytes,22,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Only in lists: argv goes on, and its last argument may be cut.
-	ArgvCut       bool `protobuf:"varint,23,opt,name=argv_cut,json=argvCut,proto3" json:"argv_cut,omitempty"`
+	ArgvCut bool `protobuf:"varint,23,opt,name=argv_cut,json=argvCut,proto3" json:"argv_cut,omitempty"`
+	// The stream begins here: what lies before was dropped by retention.
+	GoneOffset uint64 `protobuf:"varint,24,opt,name=gone_offset,json=goneOffset,proto3" json:"gone_offset,omitempty"`
+	// Fields that cannot be shown, and why: "gone" for what retention has dropped.
+	Unread        map[string]string `protobuf:"bytes,25,rep,name=unread,proto3" json:"unread,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -326,6 +330,20 @@ func (x *Execution) GetArgvCut() bool {
 		return x.ArgvCut
 	}
 	return false
+}
+
+func (x *Execution) GetGoneOffset() uint64 {
+	if x != nil {
+		return x.GoneOffset
+	}
+	return 0
+}
+
+func (x *Execution) GetUnread() map[string]string {
+	if x != nil {
+		return x.Unread
+	}
+	return nil
 }
 
 type StartRequest struct {
@@ -1575,8 +1593,10 @@ type TranscriptResponse struct {
 	// Bytes from offset on that are named by events but not here.
 	Missing uint64 `protobuf:"varint,3,opt,name=missing,proto3" json:"missing,omitempty"`
 	// Set on the first message if timing was asked for: the recorded ranges.
-	Ranges        []*OutputRange `protobuf:"bytes,4,rep,name=ranges,proto3" json:"ranges,omitempty"`
-	ReadFrontier  []*Head        `protobuf:"bytes,5,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
+	Ranges       []*OutputRange `protobuf:"bytes,4,rep,name=ranges,proto3" json:"ranges,omitempty"`
+	ReadFrontier []*Head        `protobuf:"bytes,5,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
+	// What is missing was dropped by retention.
+	Gone          bool `protobuf:"varint,6,opt,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1644,6 +1664,13 @@ func (x *TranscriptResponse) GetReadFrontier() []*Head {
 		return x.ReadFrontier
 	}
 	return nil
+}
+
+func (x *TranscriptResponse) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
 }
 
 // OutputRange is what one execution.output event names.
@@ -1727,7 +1754,7 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\n" +
 	"actor_name\x18\x03 \x01(\tR\tactorName\x12\x18\n" +
 	"\asurface\x18\x04 \x01(\tR\asurface\x12\x16\n" +
-	"\x06driver\x18\x05 \x01(\bR\x06driver\"\xfd\x05\n" +
+	"\x06driver\x18\x05 \x01(\bR\x06driver\"\x94\a\n" +
 	"\tExecution\x12!\n" +
 	"\fexecution_id\x18\x01 \x01(\tR\vexecutionId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1755,7 +1782,13 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\tisolation\x18\x14 \x01(\tR\tisolation\x12\x10\n" +
 	"\x03pid\x18\x15 \x01(\x03R\x03pid\x12\x16\n" +
 	"\x06reason\x18\x16 \x01(\tR\x06reason\x12\x19\n" +
-	"\bargv_cut\x18\x17 \x01(\bR\aargvCutB\x0e\n" +
+	"\bargv_cut\x18\x17 \x01(\bR\aargvCut\x12\x1f\n" +
+	"\vgone_offset\x18\x18 \x01(\x04R\n" +
+	"goneOffset\x129\n" +
+	"\x06unread\x18\x19 \x03(\v2!.atelier.v1.Execution.UnreadEntryR\x06unread\x1a9\n" +
+	"\vUnreadEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0e\n" +
 	"\f_exit_status\"\xa8\x02\n" +
 	"\fStartRequest\x12\x12\n" +
 	"\x04argv\x18\x01 \x03(\tR\x04argv\x12\x10\n" +
@@ -1848,13 +1881,14 @@ const file_atelier_v1_execution_proto_rawDesc = "" +
 	"\x06follow\x18\x04 \x01(\bR\x06follow\x12\x16\n" +
 	"\x06timing\x18\x05 \x01(\bR\x06timing\x12\x0e\n" +
 	"\x02at\x18\x06 \x01(\tR\x02atB\x05\n" +
-	"\x03_to\"\xc2\x01\n" +
+	"\x03_to\"\xd6\x01\n" +
 	"\x12TranscriptResponse\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x18\n" +
 	"\amissing\x18\x03 \x01(\x04R\amissing\x12/\n" +
 	"\x06ranges\x18\x04 \x03(\v2\x17.atelier.v1.OutputRangeR\x06ranges\x125\n" +
-	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"x\n" +
+	"\rread_frontier\x18\x05 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\x12\x12\n" +
+	"\x04gone\x18\x06 \x01(\bR\x04gone\"x\n" +
 	"\vOutputRange\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x0e\n" +
@@ -1886,7 +1920,7 @@ func file_atelier_v1_execution_proto_rawDescGZIP() []byte {
 	return file_atelier_v1_execution_proto_rawDescData
 }
 
-var file_atelier_v1_execution_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_atelier_v1_execution_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_atelier_v1_execution_proto_goTypes = []any{
 	(*Operator)(nil),               // 0: atelier.v1.Operator
 	(*Execution)(nil),              // 1: atelier.v1.Execution
@@ -1911,58 +1945,60 @@ var file_atelier_v1_execution_proto_goTypes = []any{
 	(*TranscriptRequest)(nil),      // 20: atelier.v1.TranscriptRequest
 	(*TranscriptResponse)(nil),     // 21: atelier.v1.TranscriptResponse
 	(*OutputRange)(nil),            // 22: atelier.v1.OutputRange
-	(*timestamppb.Timestamp)(nil),  // 23: google.protobuf.Timestamp
-	(*Ack)(nil),                    // 24: atelier.v1.Ack
-	(*Head)(nil),                   // 25: atelier.v1.Head
+	nil,                            // 23: atelier.v1.Execution.UnreadEntry
+	(*timestamppb.Timestamp)(nil),  // 24: google.protobuf.Timestamp
+	(*Ack)(nil),                    // 25: atelier.v1.Ack
+	(*Head)(nil),                   // 26: atelier.v1.Head
 }
 var file_atelier_v1_execution_proto_depIdxs = []int32{
 	0,  // 0: atelier.v1.Execution.driver:type_name -> atelier.v1.Operator
 	0,  // 1: atelier.v1.Execution.operators:type_name -> atelier.v1.Operator
-	23, // 2: atelier.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
-	23, // 3: atelier.v1.Execution.ended_at:type_name -> google.protobuf.Timestamp
-	24, // 4: atelier.v1.StartResponse.ack:type_name -> atelier.v1.Ack
-	1,  // 5: atelier.v1.ListExecutionsResponse.executions:type_name -> atelier.v1.Execution
-	25, // 6: atelier.v1.ListExecutionsResponse.read_frontier:type_name -> atelier.v1.Head
-	0,  // 7: atelier.v1.AttachResponse.driver:type_name -> atelier.v1.Operator
-	24, // 8: atelier.v1.AttachResponse.ack:type_name -> atelier.v1.Ack
-	0,  // 9: atelier.v1.ControlResponse.driver:type_name -> atelier.v1.Operator
-	24, // 10: atelier.v1.ControlResponse.ack:type_name -> atelier.v1.Ack
-	24, // 11: atelier.v1.SendResponse.ack:type_name -> atelier.v1.Ack
-	24, // 12: atelier.v1.KillResponse.ack:type_name -> atelier.v1.Ack
-	1,  // 13: atelier.v1.WaitResponse.execution:type_name -> atelier.v1.Execution
-	25, // 14: atelier.v1.WaitResponse.read_frontier:type_name -> atelier.v1.Head
-	24, // 15: atelier.v1.ResizeResponse.ack:type_name -> atelier.v1.Ack
-	24, // 16: atelier.v1.RenameResponse.ack:type_name -> atelier.v1.Ack
-	22, // 17: atelier.v1.TranscriptResponse.ranges:type_name -> atelier.v1.OutputRange
-	25, // 18: atelier.v1.TranscriptResponse.read_frontier:type_name -> atelier.v1.Head
-	23, // 19: atelier.v1.OutputRange.at:type_name -> google.protobuf.Timestamp
-	2,  // 20: atelier.v1.ExecutionService.Start:input_type -> atelier.v1.StartRequest
-	4,  // 21: atelier.v1.ExecutionService.List:input_type -> atelier.v1.ListExecutionsRequest
-	4,  // 22: atelier.v1.ExecutionService.Watch:input_type -> atelier.v1.ListExecutionsRequest
-	6,  // 23: atelier.v1.ExecutionService.Attach:input_type -> atelier.v1.AttachRequest
-	8,  // 24: atelier.v1.ExecutionService.Control:input_type -> atelier.v1.ControlRequest
-	10, // 25: atelier.v1.ExecutionService.Send:input_type -> atelier.v1.SendRequest
-	12, // 26: atelier.v1.ExecutionService.Kill:input_type -> atelier.v1.KillRequest
-	14, // 27: atelier.v1.ExecutionService.Wait:input_type -> atelier.v1.WaitRequest
-	16, // 28: atelier.v1.ExecutionService.Resize:input_type -> atelier.v1.ResizeRequest
-	18, // 29: atelier.v1.ExecutionService.Rename:input_type -> atelier.v1.RenameRequest
-	20, // 30: atelier.v1.ExecutionService.Transcript:input_type -> atelier.v1.TranscriptRequest
-	3,  // 31: atelier.v1.ExecutionService.Start:output_type -> atelier.v1.StartResponse
-	5,  // 32: atelier.v1.ExecutionService.List:output_type -> atelier.v1.ListExecutionsResponse
-	5,  // 33: atelier.v1.ExecutionService.Watch:output_type -> atelier.v1.ListExecutionsResponse
-	7,  // 34: atelier.v1.ExecutionService.Attach:output_type -> atelier.v1.AttachResponse
-	9,  // 35: atelier.v1.ExecutionService.Control:output_type -> atelier.v1.ControlResponse
-	11, // 36: atelier.v1.ExecutionService.Send:output_type -> atelier.v1.SendResponse
-	13, // 37: atelier.v1.ExecutionService.Kill:output_type -> atelier.v1.KillResponse
-	15, // 38: atelier.v1.ExecutionService.Wait:output_type -> atelier.v1.WaitResponse
-	17, // 39: atelier.v1.ExecutionService.Resize:output_type -> atelier.v1.ResizeResponse
-	19, // 40: atelier.v1.ExecutionService.Rename:output_type -> atelier.v1.RenameResponse
-	21, // 41: atelier.v1.ExecutionService.Transcript:output_type -> atelier.v1.TranscriptResponse
-	31, // [31:42] is the sub-list for method output_type
-	20, // [20:31] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	24, // 2: atelier.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	24, // 3: atelier.v1.Execution.ended_at:type_name -> google.protobuf.Timestamp
+	23, // 4: atelier.v1.Execution.unread:type_name -> atelier.v1.Execution.UnreadEntry
+	25, // 5: atelier.v1.StartResponse.ack:type_name -> atelier.v1.Ack
+	1,  // 6: atelier.v1.ListExecutionsResponse.executions:type_name -> atelier.v1.Execution
+	26, // 7: atelier.v1.ListExecutionsResponse.read_frontier:type_name -> atelier.v1.Head
+	0,  // 8: atelier.v1.AttachResponse.driver:type_name -> atelier.v1.Operator
+	25, // 9: atelier.v1.AttachResponse.ack:type_name -> atelier.v1.Ack
+	0,  // 10: atelier.v1.ControlResponse.driver:type_name -> atelier.v1.Operator
+	25, // 11: atelier.v1.ControlResponse.ack:type_name -> atelier.v1.Ack
+	25, // 12: atelier.v1.SendResponse.ack:type_name -> atelier.v1.Ack
+	25, // 13: atelier.v1.KillResponse.ack:type_name -> atelier.v1.Ack
+	1,  // 14: atelier.v1.WaitResponse.execution:type_name -> atelier.v1.Execution
+	26, // 15: atelier.v1.WaitResponse.read_frontier:type_name -> atelier.v1.Head
+	25, // 16: atelier.v1.ResizeResponse.ack:type_name -> atelier.v1.Ack
+	25, // 17: atelier.v1.RenameResponse.ack:type_name -> atelier.v1.Ack
+	22, // 18: atelier.v1.TranscriptResponse.ranges:type_name -> atelier.v1.OutputRange
+	26, // 19: atelier.v1.TranscriptResponse.read_frontier:type_name -> atelier.v1.Head
+	24, // 20: atelier.v1.OutputRange.at:type_name -> google.protobuf.Timestamp
+	2,  // 21: atelier.v1.ExecutionService.Start:input_type -> atelier.v1.StartRequest
+	4,  // 22: atelier.v1.ExecutionService.List:input_type -> atelier.v1.ListExecutionsRequest
+	4,  // 23: atelier.v1.ExecutionService.Watch:input_type -> atelier.v1.ListExecutionsRequest
+	6,  // 24: atelier.v1.ExecutionService.Attach:input_type -> atelier.v1.AttachRequest
+	8,  // 25: atelier.v1.ExecutionService.Control:input_type -> atelier.v1.ControlRequest
+	10, // 26: atelier.v1.ExecutionService.Send:input_type -> atelier.v1.SendRequest
+	12, // 27: atelier.v1.ExecutionService.Kill:input_type -> atelier.v1.KillRequest
+	14, // 28: atelier.v1.ExecutionService.Wait:input_type -> atelier.v1.WaitRequest
+	16, // 29: atelier.v1.ExecutionService.Resize:input_type -> atelier.v1.ResizeRequest
+	18, // 30: atelier.v1.ExecutionService.Rename:input_type -> atelier.v1.RenameRequest
+	20, // 31: atelier.v1.ExecutionService.Transcript:input_type -> atelier.v1.TranscriptRequest
+	3,  // 32: atelier.v1.ExecutionService.Start:output_type -> atelier.v1.StartResponse
+	5,  // 33: atelier.v1.ExecutionService.List:output_type -> atelier.v1.ListExecutionsResponse
+	5,  // 34: atelier.v1.ExecutionService.Watch:output_type -> atelier.v1.ListExecutionsResponse
+	7,  // 35: atelier.v1.ExecutionService.Attach:output_type -> atelier.v1.AttachResponse
+	9,  // 36: atelier.v1.ExecutionService.Control:output_type -> atelier.v1.ControlResponse
+	11, // 37: atelier.v1.ExecutionService.Send:output_type -> atelier.v1.SendResponse
+	13, // 38: atelier.v1.ExecutionService.Kill:output_type -> atelier.v1.KillResponse
+	15, // 39: atelier.v1.ExecutionService.Wait:output_type -> atelier.v1.WaitResponse
+	17, // 40: atelier.v1.ExecutionService.Resize:output_type -> atelier.v1.ResizeResponse
+	19, // 41: atelier.v1.ExecutionService.Rename:output_type -> atelier.v1.RenameResponse
+	21, // 42: atelier.v1.ExecutionService.Transcript:output_type -> atelier.v1.TranscriptResponse
+	32, // [32:43] is the sub-list for method output_type
+	21, // [21:32] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_execution_proto_init() }
@@ -1980,7 +2016,7 @@ func file_atelier_v1_execution_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atelier_v1_execution_proto_rawDesc), len(file_atelier_v1_execution_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

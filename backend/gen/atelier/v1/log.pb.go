@@ -56,8 +56,10 @@ type Event struct {
 	// The name of the object that it is about, for lists.
 	Subject string `protobuf:"bytes,26,opt,name=subject,proto3" json:"subject,omitempty"`
 	// valid, void, opaque or malformed.
-	Verdict       string `protobuf:"bytes,27,opt,name=verdict,proto3" json:"verdict,omitempty"`
-	Labels        string `protobuf:"bytes,28,opt,name=labels,proto3" json:"labels,omitempty"`
+	Verdict string `protobuf:"bytes,27,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Labels  string `protobuf:"bytes,28,opt,name=labels,proto3" json:"labels,omitempty"`
+	// Its body was dropped by retention.
+	Gone          bool `protobuf:"varint,29,opt,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,6 +288,13 @@ func (x *Event) GetLabels() string {
 		return x.Labels
 	}
 	return ""
+}
+
+func (x *Event) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
 }
 
 type ListEventsRequest struct {
@@ -690,13 +699,16 @@ func (x *Problem) GetMend() string {
 type VerifyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Counted so far; the last message has the totals.
-	Events        uint64     `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
-	Seals         uint64     `protobuf:"varint,2,opt,name=seals,proto3" json:"seals,omitempty"`
-	Executions    uint64     `protobuf:"varint,3,opt,name=executions,proto3" json:"executions,omitempty"`
-	OutputBytes   uint64     `protobuf:"varint,4,opt,name=output_bytes,json=outputBytes,proto3" json:"output_bytes,omitempty"`
-	Problems      []*Problem `protobuf:"bytes,5,rep,name=problems,proto3" json:"problems,omitempty"`
-	Done          bool       `protobuf:"varint,6,opt,name=done,proto3" json:"done,omitempty"`
-	ReadFrontier  []*Head    `protobuf:"bytes,7,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
+	Events       uint64     `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
+	Seals        uint64     `protobuf:"varint,2,opt,name=seals,proto3" json:"seals,omitempty"`
+	Executions   uint64     `protobuf:"varint,3,opt,name=executions,proto3" json:"executions,omitempty"`
+	OutputBytes  uint64     `protobuf:"varint,4,opt,name=output_bytes,json=outputBytes,proto3" json:"output_bytes,omitempty"`
+	Problems     []*Problem `protobuf:"bytes,5,rep,name=problems,proto3" json:"problems,omitempty"`
+	Done         bool       `protobuf:"varint,6,opt,name=done,proto3" json:"done,omitempty"`
+	ReadFrontier []*Head    `protobuf:"bytes,7,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
+	// What retention has dropped below final checkpoints: that is no problem.
+	GoneBodies    uint64 `protobuf:"varint,8,opt,name=gone_bodies,json=goneBodies,proto3" json:"gone_bodies,omitempty"`
+	GoneBytes     uint64 `protobuf:"varint,9,opt,name=gone_bytes,json=goneBytes,proto3" json:"gone_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -780,12 +792,26 @@ func (x *VerifyResponse) GetReadFrontier() []*Head {
 	return nil
 }
 
+func (x *VerifyResponse) GetGoneBodies() uint64 {
+	if x != nil {
+		return x.GoneBodies
+	}
+	return 0
+}
+
+func (x *VerifyResponse) GetGoneBytes() uint64 {
+	if x != nil {
+		return x.GoneBytes
+	}
+	return 0
+}
+
 var File_atelier_v1_log_proto protoreflect.FileDescriptor
 
 const file_atelier_v1_log_proto_rawDesc = "" +
 	"\n" +
 	"\x14atelier/v1/log.proto\x12\n" +
-	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x16atelier/v1/words.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x06\n" +
+	"atelier.v1\x1a\x1eatelier/v1/authorization.proto\x1a\x16atelier/v1/words.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\a\n" +
 	"\x05Event\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12%\n" +
 	"\x0eschema_version\x18\x02 \x01(\rR\rschemaVersion\x12\x1c\n" +
@@ -818,7 +844,8 @@ const file_atelier_v1_log_proto_rawDesc = "" +
 	"\asummary\x18\x19 \x01(\tR\asummary\x12\x18\n" +
 	"\asubject\x18\x1a \x01(\tR\asubject\x12\x18\n" +
 	"\averdict\x18\x1b \x01(\tR\averdict\x12\x16\n" +
-	"\x06labels\x18\x1c \x01(\tR\x06labels\"\xab\x01\n" +
+	"\x06labels\x18\x1c \x01(\tR\x06labels\x12\x12\n" +
+	"\x04gone\x18\x1d \x01(\bR\x04gone\"\xab\x01\n" +
 	"\x11ListEventsRequest\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x14\n" +
 	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x12\n" +
@@ -843,7 +870,7 @@ const file_atelier_v1_log_proto_rawDesc = "" +
 	"\aProblem\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
-	"\x04mend\x18\x03 \x01(\tR\x04mend\"\xfd\x01\n" +
+	"\x04mend\x18\x03 \x01(\tR\x04mend\"\xbd\x02\n" +
 	"\x0eVerifyResponse\x12\x16\n" +
 	"\x06events\x18\x01 \x01(\x04R\x06events\x12\x14\n" +
 	"\x05seals\x18\x02 \x01(\x04R\x05seals\x12\x1e\n" +
@@ -853,7 +880,11 @@ const file_atelier_v1_log_proto_rawDesc = "" +
 	"\foutput_bytes\x18\x04 \x01(\x04R\voutputBytes\x12/\n" +
 	"\bproblems\x18\x05 \x03(\v2\x13.atelier.v1.ProblemR\bproblems\x12\x12\n" +
 	"\x04done\x18\x06 \x01(\bR\x04done\x125\n" +
-	"\rread_frontier\x18\a \x03(\v2\x10.atelier.v1.HeadR\freadFrontier2\xe5\x01\n" +
+	"\rread_frontier\x18\a \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\x12\x1f\n" +
+	"\vgone_bodies\x18\b \x01(\x04R\n" +
+	"goneBodies\x12\x1d\n" +
+	"\n" +
+	"gone_bytes\x18\t \x01(\x04R\tgoneBytes2\xe5\x01\n" +
 	"\n" +
 	"LogService\x12M\n" +
 	"\x04List\x12\x1d.atelier.v1.ListEventsRequest\x1a\x1e.atelier.v1.ListEventsResponse\"\x04\xa8\xbb\x18\x010\x01\x12?\n" +

@@ -628,7 +628,9 @@ type Cause struct {
 	Summary   string                 `protobuf:"bytes,6,opt,name=summary,proto3" json:"summary,omitempty"`
 	Verdict   string                 `protobuf:"bytes,7,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	// The events of the answer that it follows.
-	Follows       []string `protobuf:"bytes,8,rep,name=follows,proto3" json:"follows,omitempty"`
+	Follows []string `protobuf:"bytes,8,rep,name=follows,proto3" json:"follows,omitempty"`
+	// Its body was dropped by retention.
+	Gone          bool `protobuf:"varint,9,opt,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -717,6 +719,13 @@ func (x *Cause) GetFollows() []string {
 		return x.Follows
 	}
 	return nil
+}
+
+func (x *Cause) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
 }
 
 type WhyRequest struct {
@@ -1153,7 +1162,7 @@ const file_atelier_v1_object_proto_rawDesc = "" +
 	"concurrent\x18\x04 \x03(\v2\x11.atelier.v1.CauseR\n" +
 	"concurrent\x12\x12\n" +
 	"\x04more\x18\x05 \x01(\bR\x04more\x125\n" +
-	"\rread_frontier\x18\x06 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"\xdb\x01\n" +
+	"\rread_frontier\x18\x06 \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"\xef\x01\n" +
 	"\x05Cause\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x19\n" +
@@ -1163,7 +1172,8 @@ const file_atelier_v1_object_proto_rawDesc = "" +
 	"\twall_time\x18\x05 \x01(\tR\bwallTime\x12\x18\n" +
 	"\asummary\x18\x06 \x01(\tR\asummary\x12\x18\n" +
 	"\averdict\x18\a \x01(\tR\averdict\x12\x18\n" +
-	"\afollows\x18\b \x03(\tR\afollows\"\\\n" +
+	"\afollows\x18\b \x03(\tR\afollows\x12\x12\n" +
+	"\x04gone\x18\t \x01(\bR\x04gone\"\\\n" +
 	"\n" +
 	"WhyRequest\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x16\n" +

@@ -209,8 +209,8 @@ export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
  */
 export type Size = Message<"atelier.v1.Size"> & {
   /**
-   * "headers", "bodies", "seals", "certificates", "indexes", "snapshots",
-   * "transcripts", …
+   * "headers", "bodies", "bodies_gone", "seals", "certificates", "store", "caches",
+   * "transcripts", "transcripts_gone", …
    *
    * @generated from field: string kind = 1;
    */
