@@ -3,6 +3,7 @@ package badgerlog
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
@@ -42,7 +43,9 @@ func (t *ids) reserve(n uint64) {
 	for uint64(size)*3 <= n*4 {
 		size *= 2
 	}
-	t.resize(size)
+	if size > len(t.slots) {
+		t.resize(size)
+	}
 }
 
 func (t *ids) put(id event.ID, arrival uint32) {
@@ -91,4 +94,40 @@ func (t *ids) between(low, high event.ID, most int) (found []event.ID) {
 		}
 	}
 	return found
+}
+
+// write writes how many ids there are, and all of them.
+func (t *ids) write(w io.Writer) error {
+	_, err := w.Write(binary.BigEndian.AppendUint64(nil, t.count))
+	var b []byte
+	for _, block := range t.blocks {
+		b = b[:0]
+		for i := range block {
+			b = append(b, block[i][:]...)
+		}
+		if err == nil {
+			_, err = w.Write(b)
+		}
+	}
+	return err
+}
+
+// read fills an empty table with what write wrote.
+func (t *ids) read(r io.Reader, most int64) error {
+	count, err := readLength(r, most/int64(len(event.ID{})))
+	if err != nil {
+		return err
+	}
+	t.reserve(count)
+	b := make([]byte, idBlock*len(event.ID{}))
+	for t.count < count {
+		b = b[:min(idBlock, count-t.count)*uint64(len(event.ID{}))]
+		if _, err := io.ReadFull(r, b); err != nil {
+			return err
+		}
+		for rest := b; len(rest) > 0; rest = rest[len(event.ID{}):] {
+			t.add(event.ID(rest[:len(event.ID{})]))
+		}
+	}
+	return nil
 }

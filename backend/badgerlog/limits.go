@@ -66,6 +66,11 @@ const (
 	// anew: a start reads it in a few milliseconds, and hundreds of writes share
 	// what the syncs of a new file cost.
 	compactValues = 1 << 20
+	// indexEvery is how many events are read at Open without an index in the time
+	// that keeping one is worth.
+	indexEvery = 1000
+	// cacheBuffer is how much of a cache is read or written at once.
+	cacheBuffer = 256 << 10
 	// sparse is how many events are read in a row in the time of one by itself.
 	sparse = 8
 	// maxFound bounds the answer to a search by prefix: enough to say ambiguous.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -39,7 +40,8 @@ type Log struct {
 	roomy    time.Time // when the disk last had room
 
 	orderMu sync.RWMutex
-	order   causal.Order
+	order   *causal.Order
+	indexed atomic.Uint64 // how many events the kept index knows
 	chains  chains
 	held    held
 	ids     ids
@@ -73,6 +75,7 @@ func Open(ctx context.Context, o Options) (*Log, Report, error) {
 		o.Tell = func(string, string) {}
 	}
 	l := &Log{o: o, replica: replicaOf(o.Key), places: make(chan struct{}, maxWaiting), changed: make(chan struct{}), broken: make(chan struct{})}
+	l.order = &causal.Order{}
 	// Without events there is nothing to seal, so it does nothing until reset.
 	l.idle = time.AfterFunc(time.Hour, l.sealIdle)
 	if err := l.start(ctx, &report); err != nil {
@@ -144,7 +147,7 @@ func (l *Log) begin(ctx context.Context, report *Report) error {
 		return err
 	}
 	l.chains = newChains(l.replica, l.at.Genesis)
-	if err := l.replay(ctx); err != nil {
+	if err := l.replay(ctx, l.recall()); err != nil {
 		return err
 	}
 	if l.o.Inspect {
@@ -257,6 +260,7 @@ func (l *Log) Close() error {
 		if err == nil {
 			err = l.leaveAnchor()
 		}
+		l.keepIndexAtEnd()
 		err = errors.Join(err, l.syncValues(), l.release())
 	})
 	return err

@@ -79,6 +79,17 @@ func (l *Log) Cut(named event.Cut) (causal.Cut, error) {
 	return l.order.Cut(from), nil
 }
 
+// IDs returns the ids of the events of a cut, as they came.
+func (l *Log) IDs(in causal.Cut) []event.ID {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	all := make([]event.ID, 0, in.Count())
+	for n := range in.All() {
+		all = append(all, l.ids.at(uint64(n)))
+	}
+	return all
+}
+
 // generators are what names a cut, by arrival.
 func (l *Log) generators(named event.Cut) (from causal.Generators, err error) {
 	for _, h := range named.Heads {

@@ -86,6 +86,14 @@ func (r *runs) add(end uint64, firsts ...uint64) {
 	r.firsts, r.end = append(r.firsts, firsts...), end
 }
 
+// upTo returns the first arrivals of the runs that begin below one.
+func (r *runs) upTo(end uint64) []uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	n, _ := slices.BinarySearch(r.firsts, end)
+	return r.firsts[:n:n]
+}
+
 // first returns the first arrival of the run that holds one; known is false
 // while Open has not come so far.
 func (r *runs) first(arrival uint64) (first uint64, known bool) {

@@ -19,15 +19,15 @@ type part struct {
 	read     chan struct{}
 }
 
-// replay is the one reading of the whole log at Open: every event is decoded,
-// held to its hash and its chain, given to the index and to Options.Replay, in
-// the order of arrival. Parts are read side by side, a few ahead of their turn.
-func (l *Log) replay(ctx context.Context) error {
+// replay reads the log at Open from an arrival on: every event is decoded, held to
+// its hash and its chain, given to the order and to Options.Replay, in the order
+// of arrival. Parts are read side by side, a few ahead of their turn.
+func (l *Log) replay(ctx context.Context, from uint64) error {
 	parts, stop := make(chan *part, min(runtime.GOMAXPROCS(0), replayAhead)), make(chan struct{})
 	var readers sync.WaitGroup
 	readers.Go(func() {
 		defer close(parts)
-		for from := uint64(0); from < l.at.Events; from += replayPart {
+		for ; from < l.at.Events; from += replayPart {
 			p := &part{from: from, to: min(from+replayPart, l.at.Events), read: make(chan struct{})}
 			select {
 			case parts <- p:

@@ -11,18 +11,27 @@ import (
 )
 
 // foldAt folds the events of a cut.
-func (w *world) foldAt(all *Fold, events []event.Event, in func(event.Event) bool) *Fold {
+func (w *world) foldAt(all *Fold, events []event.Event, in func(event.Event) bool) ofCut {
 	w.t.Helper()
-	f := NewAt(w, all.Judgement)
+	f := ofCut{Fold: NewAt(w, all.Judgement)}
 	for _, e := range events {
 		if in(e) {
 			if _, err := f.Apply(e); err != nil {
 				w.t.Fatal(err)
 			}
+			f.ids = append(f.ids, e.ID)
 		}
 	}
 	return f
 }
+
+// ofCut is a fold of a cut, with the events of that.
+type ofCut struct {
+	*Fold
+	ids []event.ID
+}
+
+func (f ofCut) Digest() event.Digest { return f.Fold.Digest(f.ids) }
 
 // past is the cut that one event had: its past and itself, with genesis.
 func (w *world) past(of event.Event) func(event.Event) bool {
@@ -42,7 +51,7 @@ func TestRule35_ACutIsWhatItsEventsMake(t *testing.T) {
 			return slices.ContainsFunc(w.events[:n], func(o event.Event) bool { return o.ID == e.ID })
 		})
 		for _, o := range then.Objects(KindWorkItem) {
-			x, y := o.(*Entity), entity(t, at, event.Event{ID: o.Head().ID})
+			x, y := o.(*Entity), entity(t, at.Fold, event.Event{ID: o.Head().ID})
 			for _, key := range []string{"state", "title", "depends_on"} {
 				if !slices.Equal(x.Writers(key), y.Writers(key)) {
 					t.Fatalf("seed %d: %s of a cut stands by others than it did then", seed, key)
@@ -98,16 +107,16 @@ func TestRule37_AGapIsMarked(t *testing.T) {
 	w.want(all, one, "")
 	w.want(all, two, "")
 	at := w.foldAt(all, w.events, w.past(two))
-	if got := w.execution(at, x); !got.Metadata.Partial || got.Output != 9 {
+	if got := w.execution(at.Fold, x); !got.Metadata.Partial || got.Output != 9 {
 		t.Errorf("with a gap it is %+v", got)
 	}
-	if got := w.execution(w.foldAt(all, w.events, func(event.Event) bool { return true }), x); got.Metadata.Partial || got.Output != 9 {
+	if got := w.execution(w.foldAt(all, w.events, func(event.Event) bool { return true }).Fold, x); got.Metadata.Partial || got.Output != 9 {
 		t.Errorf("without a gap it is %+v", got)
 	}
 	void := w.next(event.ExecutionRenamedType, x, two, func(h *event.Header) { h.Facts.Fields = []string{"title"} })
 	all = w.fold()
 	w.want(all, void, "fields")
-	if got := w.execution(w.foldAt(all, w.events, w.past(void)), x); slices.Contains(got.Frontier, void.ID) {
+	if got := w.execution(w.foldAt(all, w.events, w.past(void)).Fold, x); slices.Contains(got.Frontier, void.ID) {
 		t.Error("a void event has an effect in a cut")
 	}
 }

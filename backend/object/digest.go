@@ -14,14 +14,14 @@ import (
 // what a cut folds to get another, and the old ones are kept.
 const FoldVersion = 1
 
-// Digest returns the hash of what the fold has: the ids of its events with what
-// each was judged, and of each object the state and, for each field, the events
-// whose values stand; of a set all that wrote it. It reads headers alone, so bodies that are gone, labels and
-// the order of arrival do not change it.
-func (f *Fold) Digest() event.Digest {
+// Digest returns the hash of what the fold has: the ids of its events, which the
+// caller knows and which are sorted in place, with what each was judged, and of
+// each object the state and, for each field, the events whose values stand; of a
+// set all that wrote it. It reads headers alone, so bodies that are gone, labels
+// and the order of arrival do not change it.
+func (f *Fold) Digest(ids []event.ID) event.Digest {
 	d := digest{sha256.New()}
 	d.text("atelier fold 1")
-	ids := slices.Clone(f.taken)
 	slices.SortFunc(ids, byID)
 	d.number(uint64(len(ids)))
 	for _, id := range ids {

@@ -353,7 +353,7 @@ func (w *world) standsInSet(e event.Event, wrote []event.Event) bool {
 	return false
 }
 
-func randomWork(t *testing.T, seed int64) *world {
+func randomWork(t testing.TB, seed int64) *world {
 	w, r := newWorld(t), rand.New(rand.NewSource(seed))
 	items := []event.Event{w.add("a"), w.add("b")}
 	steps := []struct {

@@ -60,9 +60,6 @@ func (f *Fold) Open() (open []event.ID) {
 // Entity returns an entity by its id.
 func (f *Fold) Entity(id event.ID) (*Entity, bool) { return get[*Entity](f, id) }
 
-// Count returns how many events were applied to a fold of a cut.
-func (f *Fold) Count() int { return len(f.taken) }
-
 // Kind returns the kind of an object.
 func (f *Fold) Kind(id event.ID) (Kind, bool) {
 	if o, known := f.objects[id]; known {

@@ -21,7 +21,6 @@ type Fold struct {
 	judged    map[event.ID]Judgement // what is not valid
 	// retells says what events were judged in a fold of all; nil in that one.
 	retells func(event.ID) Judgement
-	taken   []event.ID // what was applied to a fold of a cut
 }
 
 // New returns an empty fold. It asks past about the events applied to it.
@@ -81,9 +80,6 @@ func (f *Fold) Apply(e event.Event) (Judgement, error) {
 		return Judgement{}, err
 	}
 	j, does := f.judge(e)
-	if f.retells != nil {
-		f.taken = append(f.taken, e.ID)
-	}
 	if err := f.past.failed; err != nil {
 		f.past.failed = nil
 		return Judgement{}, err

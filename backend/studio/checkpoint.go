@@ -106,8 +106,11 @@ func (s *Studio) digestOf(named event.Cut) (event.Digest, *object.Fold, error) {
 	if err != nil {
 		return event.Digest{}, nil, err
 	}
-	return f.Digest(), f, nil
+	return s.digest(c, f), f, nil
 }
+
+// digest is what a cut folds to.
+func (s *Studio) digest(c *cut, f *object.Fold) event.Digest { return f.Digest(s.p.Log.IDs(c.Cut)) }
 
 // Finalize has control freeze a checkpoint for good. Reasons: checkpoint_unknown,
 // checkpoint_ambiguous, illegal_transition, digest_other, not_quiescent.
@@ -167,22 +170,27 @@ func (s *Studio) describeCut(d map[string]any, o object.Object) error {
 	if !is || x.Cut() == nil {
 		return nil
 	}
-	digest, f, err := s.digestOf(*x.Cut())
+	c, err := s.closed(*x.Cut())
 	if err != nil {
 		return err
 	}
+	f, err := s.foldAt(c)
+	if err != nil {
+		return err
+	}
+	digest := s.digest(c, f)
 	frontier := slices.Clone(x.Cut().Past)
 	for _, h := range x.Cut().Heads {
 		frontier = append(frontier, h.ID)
 	}
 	d["cut_frontier"], d["digest"], d["fold_version"] = idTexts(frontier), digest.Hash.String(), digest.Version
-	d["manifest"] = manifest(f)
+	d["manifest"] = manifest(c, f)
 	return nil
 }
 
 // manifest lists what a cut holds that was under way: how far each terminal had
 // written, and what was open.
-func manifest(f *object.Fold) map[string]any {
+func manifest(c *cut, f *object.Fold) map[string]any {
 	executions, open := []any{}, []any{}
 	for _, x := range f.Executions() {
 		executions = append(executions, map[string]any{"execution_id": x.ID.String(), "name": x.Name.Default().Value, "state": string(x.State),
@@ -191,5 +199,5 @@ func manifest(f *object.Fold) map[string]any {
 	for _, id := range f.Open() {
 		open = append(open, map[string]any{"trace_id": id.String(), "title": f.Name(id)})
 	}
-	return map[string]any{"events": f.Count(), "executions": executions, "open_traces": open}
+	return map[string]any{"events": c.Count(), "executions": executions, "open_traces": open}
 }

@@ -23,7 +23,7 @@ func (s *Studio) Diff(ctx context.Context, c Caller, a, b, branch string) (Compa
 			return Compared{}, err
 		}
 	}
-	d := Compared{DigestA: scenes[0].objects.Digest().Hash.String(), DigestB: scenes[1].objects.Digest().Hash.String()}
+	d := Compared{DigestA: s.digest(cuts[0], scenes[0].objects).Hash.String(), DigestB: s.digest(cuts[1], scenes[1].objects).Hash.String()}
 	both := cuts[0].Union(cuts[1].Cut).Count()
 	d.OnlyA, d.OnlyB = uint64(both-cuts[1].Count()), uint64(both-cuts[0].Count())
 	d.Relation = relationOf(d.OnlyA, d.OnlyB).String()

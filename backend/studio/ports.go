@@ -31,6 +31,8 @@ type Log interface {
 	Cut(named event.Cut) (causal.Cut, error)
 	// Arrived returns the first n arrivals, and the heads that name them.
 	Arrived(n uint64) (causal.Cut, event.Cut, error)
+	// IDs returns the events of a cut, as they came.
+	IDs(in causal.Cut) []event.ID
 	// ScanIn is Scan for the events of a cut alone.
 	ScanIn(in causal.Cut, from uint64, each func(arrival uint64, e event.Event) error) error
 	Changed() <-chan struct{}
@@ -40,6 +42,14 @@ type Log interface {
 	Replica() event.Chain
 	ReadOnly() string
 	SaveState(key string, value []byte) error
+	// SaveCache keeps what can be made anew from the events; LoadCache returns it
+	// while it is sound. Caches names what is kept.
+	SaveCache(name string, content []byte) error
+	LoadCache(name string) (content []byte, sound bool)
+	Caches() []string
+	DropCache(name string) error
+	// KeepIndex keeps what the log itself has learnt.
+	KeepIndex() error
 	// SyncState makes durable what SaveState has kept so far.
 	SyncState() error
 	LoadState(key string) []byte
