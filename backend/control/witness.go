@@ -11,11 +11,16 @@ import (
 // quiescent is the mode of a checkpoint in which nothing may be open.
 const quiescent = "quiescent"
 
+// Frozen is what the cut of a checkpoint folds to.
+type Frozen struct {
+	Objects *object.Fold
+	Digest  event.Digest
+}
+
 // Witness gathers what a request is judged by: facts of the objects that it
 // names, in its order, as objects has them at as_of; of a request that names none,
-// of the workspace. Of each checkpoint that it names frozen has what its cut folds
-// to. Fault: object_unknown.
-func Witness(request event.Event, workspace event.ID, objects *object.Fold, frozen map[event.ID]*object.Fold) ([]Fact, error) {
+// of the workspace. Frozen has the checkpoints among them by id. Fault: object_unknown.
+func Witness(request event.Event, workspace event.ID, objects *object.Fold, frozen map[event.ID]Frozen) ([]Fact, error) {
 	if len(request.Header.Affected) == 0 {
 		return []Fact{{Object: workspace, Kind: string(object.KindWorkspace), NameTaken: actsAs(objects, nameIn(request))}}, nil
 	}
@@ -30,7 +35,7 @@ func Witness(request event.Event, workspace event.ID, objects *object.Fold, froz
 	return facts, nil
 }
 
-func factOf(o object.Object, frozen *object.Fold) Fact {
+func factOf(o object.Object, frozen Frozen) Fact {
 	n := o.Head()
 	f := Fact{Object: n.ID, Kind: string(n.Kind)}
 	switch o := o.(type) {
@@ -38,8 +43,8 @@ func factOf(o object.Object, frozen *object.Fold) Fact {
 		for _, w := range o.States() {
 			f.States = append(f.States, Stated{State: string(w.Value), Event: w.Event})
 		}
-		if frozen != nil {
-			f.Digest, f.Open, f.Quiescent = frozen.Digest(), openIn(frozen), o.Text("cut_mode") == quiescent
+		if frozen.Objects != nil {
+			f.Digest, f.Open, f.Quiescent = frozen.Digest, openIn(frozen.Objects), o.Text("cut_mode") == quiescent
 		}
 	case *object.Actor:
 		f.States = []Stated{{State: string(o.State), Event: n.Frontier[0]}}

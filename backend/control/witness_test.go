@@ -52,7 +52,7 @@ func (s *scene) write(id byte, t event.Type, f event.Facts, c event.Change) even
 	f.Fields = c.Keys()
 	s.own++
 	return s.keep(event.ID{id}, event.Header{Type: t, Workspace: s.genesis, Replica: home, Seq: s.own - 1, Class: event.ClassOf(t), Branch: event.Derived(s.genesis, "main"),
-		Actor: event.Actor{ID: event.Derived(s.genesis, "human"), Kind: event.Human}, Facts: f}, &c)
+		Actor: event.Actor{ID: event.Derived(s.genesis, "human"), Kind: event.Human}, WallTime: int64(s.own), Facts: f}, &c)
 }
 
 // enrol adds a record that takes in an actor of a name.
@@ -96,9 +96,12 @@ func TestRule18_AWitnessIsAFunction(t *testing.T) {
 	objects := s.fold()
 	human := event.Derived(s.genesis, "human")
 	at := func(id byte, quiet bool) Fact {
-		return Fact{Object: event.ID{id}, Kind: "checkpoint", States: []Stated{{"proposed", event.ID{id}}}, Digest: frozen.Digest(), Open: []event.ID{{7}, {8}}, Quiescent: quiet}
+		return Fact{Object: event.ID{id}, Kind: "checkpoint", States: []Stated{{"proposed", event.ID{id}}}, Digest: event.Digest{Version: 1, Hash: event.ID{id}}, Open: []event.ID{{7}, {8}}, Quiescent: quiet}
 	}
-	folds := map[event.ID]*object.Fold{{20}: frozen, {21}: frozen}
+	folds := map[event.ID]Frozen{}
+	for _, id := range []byte{20, 21} {
+		folds[event.ID{id}] = Frozen{frozen, event.Digest{Version: 1, Hash: event.ID{id}}}
+	}
 	for name, try := range map[string]struct {
 		request event.Event
 		want    []Fact

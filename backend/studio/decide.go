@@ -133,8 +133,8 @@ func overtaken(log Log, ids []event.ID) ([]event.ID, error) {
 }
 
 // frozenBy folds the cuts of the checkpoints that a request names.
-func (s *Studio) frozenBy(request event.Event) (map[event.ID]*object.Fold, error) {
-	folds := map[event.ID]*object.Fold{}
+func (s *Studio) frozenBy(request event.Event) (map[event.ID]control.Frozen, error) {
+	folds := map[event.ID]control.Frozen{}
 	for _, id := range request.Header.Affected {
 		s.mu.Lock()
 		x, is := s.fold.Entity(id)
@@ -142,13 +142,11 @@ func (s *Studio) frozenBy(request event.Event) (map[event.ID]*object.Fold, error
 		if !is || x.Kind != object.KindCheckpoint {
 			continue
 		}
-		c, err := s.closed(*x.Cut())
-		if err == nil {
-			folds[id], err = s.foldAt(c)
-		}
+		digest, f, err := s.digestOf(*x.Cut())
 		if err != nil {
 			return nil, err
 		}
+		folds[id] = control.Frozen{Objects: f, Digest: digest}
 	}
 	return folds, nil
 }
