@@ -425,3 +425,46 @@ func TestRule18_HeadsNameWhatArrived(t *testing.T) {
 		t.Error("no chain ever had two heads")
 	}
 }
+
+func TestRule19_AWholeCutHasNoGapOnAChain(t *testing.T) {
+	gaps, again := 0, 0
+	worlds(t, 400, func(t *testing.T, seed int64, w *world) {
+		x := w.build(t)
+		for range 4 {
+			c := x.Cut(w.generators())
+			want, rounds := w.whole(c)
+			whole := x.Whole(c)
+			w.holds(t, "a whole cut", whole, want)
+			if !whole.Contains(c) || !x.Whole(whole).Equal(whole) {
+				t.Errorf("seed %d: the whole of a cut lacks of it, or grows again", seed)
+			}
+			if whole.Count() > c.Count() {
+				gaps++
+			}
+			if rounds > 2 {
+				again++
+			}
+		}
+	})
+	if gaps == 0 || again == 0 {
+		t.Errorf("the histories do not bite: %d cuts had gaps, %d had others behind them", gaps, again)
+	}
+}
+
+// whole brings in chains and closes, until nothing comes in, and says how often.
+func (w *world) whole(c Cut) (s set, rounds int) {
+	s = make(set, len(w.entries))
+	for n := range c.All() {
+		s[n] = true
+	}
+	for before := -1; before != len(s.list()); rounds++ {
+		before = len(s.list())
+		for _, n := range s.list() {
+			for _, m := range w.chainOf(n) {
+				s[m] = true
+			}
+		}
+		s = w.close(s)
+	}
+	return s, rounds
+}

@@ -98,6 +98,15 @@ type Event struct {
 	Body []byte
 }
 
+// Chain returns the chain that the event lies on. Genesis cannot name the control
+// chain, whose first record it is.
+func (e *Event) Chain() Chain {
+	if e.Header.Type == WorkspaceCreatedType {
+		return Chain(e.ID[:])
+	}
+	return e.Header.Replica
+}
+
 // Draft is what an author decides about an event. The log that appends it adds
 // what only it knows: replica, seq, prev, basis, lamport, wall time, epoch.
 type Draft struct {
