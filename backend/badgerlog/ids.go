@@ -1,39 +1,42 @@
 package badgerlog
 
 import (
+	"bytes"
 	"encoding/binary"
 
+	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 )
 
-// ids leads from an event's id to its arrival number. It is made anew at each
-// Open, which reads all events anyway: kept in the store it would double the
-// keys of every group. A million events take 16 to 32 MB.
+// ids knows which event has which arrival number, both ways. It is kept in memory
+// alone: in the store it would double the keys of every group. A million events
+// take 40 MB.
 //
-// It is a table with open addressing that keeps the first eight bytes of an
-// id. Who finds an arrival there reads the event and compares the whole id.
+// The ids lie by arrival in blocks, so that the list grows without being copied.
+// A table with open addressing leads from an id to its arrival.
 type ids struct {
-	slots []idSlot // a power of two of them
-	count int
+	blocks [][]event.ID
+	count  uint64
+	slots  []uint32 // a power of two of arrivals + 1; 0 is empty
 }
 
-// idSlot is empty when next is 0.
-type idSlot struct {
-	head uint64
-	next uint64 // arrival number + 1
-}
-
-func head(id event.ID) uint64 { return binary.BigEndian.Uint64(id[:]) }
-
-func (t *ids) add(id event.ID, arrival uint64) {
-	if t.count*4 >= len(t.slots)*3 {
+func (t *ids) add(id event.ID) {
+	if t.count*4 >= uint64(len(t.slots))*3 {
 		t.resize(max(minSlots, 2*len(t.slots)))
 	}
-	t.put(idSlot{head(id), arrival + 1})
+	if t.count%idBlock == 0 {
+		t.blocks = append(t.blocks, make([]event.ID, 0, idBlock))
+	}
+	last := len(t.blocks) - 1
+	t.blocks[last] = append(t.blocks[last], id)
+	t.put(id, uint32(t.count))
 	t.count++
 }
 
-// reserve makes room for n ids.
+// at returns the id of an arrival below count.
+func (t *ids) at(arrival uint64) event.ID { return t.blocks[arrival/idBlock][arrival%idBlock] }
+
+// reserve makes room in the table for n ids.
 func (t *ids) reserve(n uint64) {
 	size := minSlots
 	for uint64(size)*3 <= n*4 {
@@ -42,48 +45,49 @@ func (t *ids) reserve(n uint64) {
 	t.resize(size)
 }
 
-func (t *ids) put(s idSlot) {
-	at := t.first(s.head)
-	for t.slots[at].next != 0 {
+func (t *ids) put(id event.ID, arrival uint32) {
+	at := t.first(id)
+	for t.slots[at] != 0 {
 		at = t.after(at)
 	}
-	t.slots[at] = s
+	t.slots[at] = arrival + 1
 }
 
-// Ids are hashes, so their last bits are as good as any hash of them.
-func (t *ids) first(head uint64) uint64 { return head & uint64(len(t.slots)-1) }
-func (t *ids) after(at uint64) uint64   { return (at + 1) & uint64(len(t.slots)-1) }
+// Ids are hashes, so any bits of them are as good as a hash of them.
+func (t *ids) first(id event.ID) int {
+	return int(binary.BigEndian.Uint64(id[:]) & uint64(len(t.slots)-1))
+}
+func (t *ids) after(at int) int { return (at + 1) & (len(t.slots) - 1) }
 
 func (t *ids) resize(size int) {
-	old := t.slots
-	t.slots = make([]idSlot, size)
-	for _, s := range old {
-		if s.next != 0 {
-			t.put(s)
-		}
+	t.slots = make([]uint32, size)
+	for n := range t.count {
+		t.put(t.at(n), uint32(n))
 	}
 }
 
-// find returns the arrivals of events whose ids begin as this one does: one,
-// unless two hashes agree in 64 bits.
-func (t *ids) find(id event.ID) (arrivals []uint64) {
+// find returns the arrival of an event.
+func (t *ids) find(id event.ID) (n causal.Ordinal, known bool) {
 	if len(t.slots) == 0 {
-		return nil
+		return causal.NoEvent, false
 	}
-	h := head(id)
-	for at := t.first(h); t.slots[at].next != 0; at = t.after(at) {
-		if t.slots[at].head == h {
-			arrivals = append(arrivals, t.slots[at].next-1)
+	for at := t.first(id); t.slots[at] != 0; at = t.after(at) {
+		if n := uint64(t.slots[at] - 1); t.at(n) == id {
+			return causal.Ordinal(n), true
 		}
 	}
-	return arrivals
+	return causal.NoEvent, false
 }
 
-// between returns the slots whose heads lie in [low, high].
-func (t *ids) between(low, high uint64) (found []idSlot) {
-	for _, s := range t.slots {
-		if s.next != 0 && s.head >= low && s.head <= high {
-			found = append(found, s)
+// between returns the ids in [low, high], at most so many.
+func (t *ids) between(low, high event.ID, most int) (found []event.ID) {
+	for _, block := range t.blocks {
+		for i := range block {
+			if bytes.Compare(block[i][:], low[:]) >= 0 && bytes.Compare(block[i][:], high[:]) <= 0 {
+				if found = append(found, block[i]); len(found) == most {
+					return found
+				}
+			}
 		}
 	}
 	return found

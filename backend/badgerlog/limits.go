@@ -56,6 +56,8 @@ const (
 	usualHeader = 512
 	// minSlots is the least table of ids: a small log should cost nothing.
 	minSlots = 1 << 10
+	// idBlock is how many ids lie together: 128 KiB.
+	idBlock = 4096
 	// maxValue bounds one value of a session's state.
 	maxValue = 1 << 20
 	// valueFrame is the checksum and the two lengths before key and value.
@@ -64,6 +66,8 @@ const (
 	// anew: a start reads it in a few milliseconds, and hundreds of writes share
 	// what the syncs of a new file cost.
 	compactValues = 1 << 20
+	// sparse is how many events are read in a row in the time of one by itself.
+	sparse = 8
 	// maxFound bounds the answer to a search by prefix: enough to say ambiguous.
 	maxFound = 16
 	// MaxFindings bounds an audit's report.

@@ -39,7 +39,7 @@ type Log struct {
 	roomy    time.Time // when the disk last had room
 
 	orderMu sync.RWMutex
-	order   *causal.Index
+	order   causal.Order
 	chains  chains
 	held    held
 	ids     ids
@@ -72,8 +72,7 @@ func Open(ctx context.Context, o Options) (*Log, Report, error) {
 	if o.Tell == nil {
 		o.Tell = func(string, string) {}
 	}
-	l := &Log{o: o, replica: chainOf(o.Key), places: make(chan struct{}, maxWaiting), changed: make(chan struct{}), broken: make(chan struct{})}
-	l.order = causal.NewIndex(l.headerOf)
+	l := &Log{o: o, replica: replicaOf(o.Key), places: make(chan struct{}, maxWaiting), changed: make(chan struct{}), broken: make(chan struct{})}
 	// Without events there is nothing to seal, so it does nothing until reset.
 	l.idle = time.AfterFunc(time.Hour, l.sealIdle)
 	if err := l.start(ctx, &report); err != nil {
@@ -85,9 +84,9 @@ func Open(ctx context.Context, o Options) (*Log, Report, error) {
 	return l, report, nil
 }
 
-// chainOf is the binary PeerID of an Ed25519 key: the identity multihash of
+// replicaOf is the binary PeerID of an Ed25519 key: the identity multihash of
 // its protobuf form.
-func chainOf(key ed25519.PrivateKey) event.Chain {
+func replicaOf(key ed25519.PrivateKey) event.Chain {
 	public := key.Public().(ed25519.PublicKey)
 	return event.Chain("\x00\x24\x08\x01\x12\x20" + string(public))
 }

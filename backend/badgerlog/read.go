@@ -2,12 +2,12 @@ package badgerlog
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 
+	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -45,16 +45,12 @@ func (l *Log) eventAt(arrival uint64) (e event.Event, err error) {
 	return e, readRecord(&e, arrival, b)
 }
 
-// ArrivalOf returns the arrival number of a durable event. Faults as of Event.
+// ArrivalOf returns the arrival number of a durable event. Fault: event_unknown.
 func (l *Log) ArrivalOf(id event.ID) (uint64, error) {
-	for _, n := range l.arrivals(id) {
-		e, err := l.eventAt(n)
-		if err != nil || e.ID == id {
-			return n, err
-		}
-	}
-	_, err := l.eventOf(id, nil)
-	return 0, err
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	n, err := l.arrivalOf(id)
+	return uint64(n), err
 }
 
 // EventAt returns the durable event of an arrival number below Count. Fault:
@@ -66,25 +62,14 @@ func (l *Log) EventAt(arrival uint64) (event.Event, error) {
 	return l.eventAt(arrival)
 }
 
-// arrivals returns where events may be whose ids begin as this one does.
-func (l *Log) arrivals(id event.ID) []uint64 {
-	l.orderMu.RLock()
-	defer l.orderMu.RUnlock()
-	return l.ids.find(id)
-}
-
 // Event returns a durable event. Fault: not_found event_unknown; data_loss
 // when it cannot be read.
-func (l *Log) Event(id event.ID) (event.Event, error) { return l.eventOf(id, l.arrivals(id)) }
-
-func (l *Log) eventOf(id event.ID, arrivals []uint64) (event.Event, error) {
-	for _, n := range arrivals {
-		e, err := l.eventAt(n)
-		if err != nil || e.ID == id {
-			return e, err
-		}
+func (l *Log) Event(id event.ID) (event.Event, error) {
+	n, err := l.ArrivalOf(id)
+	if err != nil {
+		return event.Event{}, err
 	}
-	return event.Event{}, fault.New(fault.NotFound, "event_unknown", "there is no event "+id.String(), "see `atelier log`")
+	return l.eventAt(n)
 }
 
 // Find returns the durable events whose id's text begins with prefix,
@@ -95,19 +80,8 @@ func (l *Log) Find(prefix string) ([]event.ID, error) {
 		return nil, err
 	}
 	l.orderMu.RLock()
-	near := l.ids.between(head(low), head(high))
+	found := l.ids.between(low, high, maxFound)
 	l.orderMu.RUnlock()
-	slices.SortFunc(near, func(a, b idSlot) int { return cmp.Compare(a.head, b.head) })
-	var found []event.ID
-	for _, s := range near[:min(len(near), maxFound)] {
-		e, err := l.eventAt(s.next - 1)
-		if err != nil {
-			return nil, err
-		}
-		if bytes.Compare(e.ID[:], low[:]) >= 0 && bytes.Compare(e.ID[:], high[:]) <= 0 {
-			found = append(found, e.ID)
-		}
-	}
 	slices.SortFunc(found, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
 	return found, nil
 }
@@ -134,6 +108,50 @@ func (l *Log) Scan(from uint64, fn func(arrival uint64, e event.Event) error) er
 		}
 		return nil
 	})
+}
+
+// ScanIn is Scan for the events of a cut alone. Others are not decoded, and where
+// the cut has few among many they are not read.
+func (l *Log) ScanIn(in causal.Cut, from uint64, fn func(arrival uint64, e event.Event) error) error {
+	end := uint64(in.End())
+	if uint64(in.Count())*sparse < end {
+		return l.scanFew(in, from, fn)
+	}
+	return l.scan(from, end, func(n uint64, run []byte) error {
+		for ; len(run) > 0 && n < end; n++ {
+			record, rest, ok := cutRecord(run)
+			if !ok {
+				return dataLoss("event_damaged", fmt.Sprintf("event %d is damaged: its run is cut", n))
+			}
+			if run = rest; !in.Has(causal.Ordinal(n)) {
+				continue
+			}
+			var e event.Event
+			if err := readRecord(&e, n, record); err != nil {
+				return err
+			}
+			if err := fn(n, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (l *Log) scanFew(in causal.Cut, from uint64, fn func(arrival uint64, e event.Event) error) error {
+	for n := range in.All() {
+		if uint64(n) < from {
+			continue
+		}
+		e, err := l.eventAt(uint64(n))
+		if err == nil {
+			err = fn(uint64(n), e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // scan gives a copy of each run that holds some of [from, to), the first one

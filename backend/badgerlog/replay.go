@@ -98,7 +98,7 @@ func (l *Log) take(n uint64, e *event.Event) error {
 		return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before on its chain", n))
 	}
 	l.orderMu.Lock()
-	err := l.learn(n, e)
+	err := l.learn(e)
 	l.orderMu.Unlock()
 	if err != nil {
 		return dataLoss("order_broken", fmt.Sprintf("event %d does not follow its parents: %v", n, err))

@@ -148,7 +148,7 @@ func (l *Log) learnGroup(g *group) error {
 		if !l.chains.take(n, e) {
 			return fault.New(fault.Internal, "chain_broken", "an event was written that does not follow its chain", "this is a defect of Atelier: report it")
 		}
-		if err := l.learn(n, e); err != nil {
+		if err := l.learn(e); err != nil {
 			return err
 		}
 	}

@@ -1,17 +1,9 @@
-// Package causal holds the words of causality (before, after, concurrent) and
-// an index that answers them for any two events. SPEC.md beside this file
-// numbers its rules.
+// Package causal holds the words of causality (before, after, concurrent), and an
+// order of events that answers them for any two and knows their closed sets.
+// SPEC.md beside this file numbers its rules.
 //
-// The package is pure: no clock, no I/O, no lock. An index that is not being
-// added to may be asked from many goroutines.
+// The package is pure: no clock, no I/O, no lock.
 package causal
-
-import (
-	"bytes"
-	"slices"
-
-	"atelier.dev/atelier/backend/event"
-)
 
 // Relation says how one event stands to another. Exactly one holds for any two.
 type Relation uint8
@@ -32,13 +24,4 @@ func (r Relation) String() string {
 		return "unknown"
 	}
 	return relations[r]
-}
-
-// Frontier is a set of events of which none lies in the past of another,
-// ascending by id.
-type Frontier []event.ID
-
-func sortIDs(ids []event.ID) []event.ID {
-	slices.SortFunc(ids, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
-	return slices.Compact(ids)
 }

@@ -9,9 +9,25 @@ import (
 // that the event rests on. Of every strand it holds the first so many events, so
 // it is one number a strand. It stays as it is, whatever is added later. The zero
 // value is the empty cut.
+//
+// Whoever adds to the order meanwhile does not disturb a cut, but for Frontier,
+// which asks the order.
 type Cut struct {
-	order *Order
-	reach []uint32 // by strand, none above its length
+	order  *Order
+	events []position // of the order, when the cut was made
+	reach  []uint32   // by strand, none above its length
+	end    Ordinal    // the number after the newest event of the cut
+}
+
+// cut makes a cut of a closed set.
+func (x *Order) cut(reach []uint32) Cut {
+	c := Cut{order: x, events: x.events, reach: trim(reach)}
+	for s, n := range c.reach {
+		if n > 0 {
+			c.end = max(c.end, x.strands[s].events[n-1]+1)
+		}
+	}
+	return c
 }
 
 // Cut returns the least closed set that holds what the generators name.
@@ -19,7 +35,7 @@ func (x *Order) Cut(from Generators) Cut {
 	g := x.gather()
 	g.generate(&from)
 	g.close()
-	return Cut{x, trim(g.known)}
+	return x.cut(g.known)
 }
 
 // Arrived returns the events that came before the n-th, at most all. Whatever an
@@ -31,15 +47,15 @@ func (x *Order) Arrived(n Ordinal) Cut {
 			reach[s] = x.strands[s].upTo(n - 1)
 		}
 	}
-	return Cut{x, trim(reach)}
+	return x.cut(reach)
 }
 
 // Has reports whether an event lies in the cut.
 func (c Cut) Has(n Ordinal) bool {
-	if c.order == nil {
+	if n >= c.end {
 		return false
 	}
-	p := c.order.events[n]
+	p := c.events[n]
 	return p.strand < uint32(len(c.reach)) && p.at < c.reach[p.strand]
 }
 
@@ -48,7 +64,10 @@ func (c Cut) Union(other Cut) Cut {
 	if len(c.reach) < len(other.reach) {
 		c, other = other, c
 	}
-	c.reach = slices.Clone(c.reach)
+	if len(c.events) < len(other.events) {
+		c.events = other.events
+	}
+	c.reach, c.end = slices.Clone(c.reach), max(c.end, other.end)
 	for s, n := range other.reach {
 		c.reach[s] = max(c.reach[s], n)
 	}
@@ -115,7 +134,7 @@ func (c Cut) cover(s uint32, under []uint32) {
 // All returns the events of the cut as they came.
 func (c Cut) All() iter.Seq[Ordinal] {
 	return func(yield func(Ordinal) bool) {
-		for n := range c.end() {
+		for n := range c.end {
 			if c.Has(n) && !yield(n) {
 				return
 			}
@@ -123,13 +142,34 @@ func (c Cut) All() iter.Seq[Ordinal] {
 	}
 }
 
-// end is the number after the newest event of the cut.
-func (c Cut) end() Ordinal {
-	end := Ordinal(0)
-	for s, n := range c.reach {
-		if n > 0 {
-			end = max(end, c.order.strands[s].events[n-1]+1)
+// End returns the number after the newest event of the cut.
+func (c Cut) End() Ordinal { return c.end }
+
+// Heads returns the newest event of each line among the first n, ascending. With
+// what lies before them on their lines they are all of these.
+func (x *Order) Heads(n Ordinal) []Ordinal {
+	heads := []Ordinal{}
+	for i := range x.lines {
+		if newest := x.newestOf(&x.lines[i], n); newest != NoEvent {
+			heads = append(heads, newest)
 		}
 	}
-	return end
+	slices.Sort(heads)
+	return heads
+}
+
+// newestOf returns the newest event of a line among the first n, NoEvent when
+// there is none.
+func (x *Order) newestOf(l *line, n Ordinal) Ordinal {
+	newest := NoEvent
+	for _, s := range l.strands {
+		t := &x.strands[s]
+		if n == 0 || t.upTo(n-1) == 0 {
+			continue
+		}
+		if last := t.events[t.upTo(n-1)-1]; newest == NoEvent || last > newest {
+			newest = last
+		}
+	}
+	return newest
 }

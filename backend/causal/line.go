@@ -38,11 +38,11 @@ func (x *Order) strandFor(l uint32, e *Entry) uint32 {
 	if x.names == nil {
 		x.names = map[name]uint32{}
 	}
-	key := name{l, e.Session}
-	s, known := x.names[key]
+	s, known := x.names[name{l, e.Session}]
 	if !known {
-		x.names[key] = x.newStrand(l, false)
-		return x.names[key]
+		s = x.newStrand(strand{line: l, session: e.Session})
+		x.names[name{l, e.Session}] = s
+		return s
 	}
 	if x.follows(s, e.Parents) {
 		return s
@@ -52,7 +52,7 @@ func (x *Order) strandFor(l uint32, e *Entry) uint32 {
 			return s
 		}
 	}
-	return x.newStrand(l, true)
+	return x.newStrand(strand{line: l, stray: true})
 }
 
 // nextStray takes the strands of strays in turn: one that nobody reads must not
@@ -72,10 +72,10 @@ func (x *Order) follows(s uint32, parents []Ordinal) bool {
 	return slices.Contains(parents, tip) || x.reaches(parents, tip)
 }
 
-func (x *Order) newStrand(l uint32, stray bool) uint32 {
+func (x *Order) newStrand(t strand) uint32 {
 	s := uint32(len(x.strands))
-	x.strands = append(x.strands, strand{line: l, stray: stray})
-	x.lines[l].join(s, stray)
+	x.strands = append(x.strands, t)
+	x.lines[t.line].join(s, t.stray)
 	return s
 }
 

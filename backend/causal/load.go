@@ -117,8 +117,8 @@ func (l *loader) strand(s uint32) {
 	if t.stray {
 		return
 	}
-	key := name{line: t.line}
-	copy(key.session[:], l.bytes(len(key.session)))
+	copy(t.session[:], l.bytes(len(t.session)))
+	key := name{t.line, t.session}
 	_, twice := x.names[key]
 	l.require(!twice)
 	x.names[key] = s

@@ -75,6 +75,7 @@ type name struct {
 // strand is a sequence of events of one line, each in the past of the next.
 type strand struct {
 	line    uint32
+	session event.ID // by which it is found; zero for strays
 	stray   bool
 	events  []Ordinal
 	leaps   []leap // to parents on other strands, ascending by at

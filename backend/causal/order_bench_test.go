@@ -4,9 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime"
-	"runtime/pprof"
 	"slices"
 	"testing"
 	"time"
@@ -178,10 +176,5 @@ func measure(b *testing.B, x *Order) {
 		vectors, size = vectors+len(t.vectors.all), size+t.vectors.size
 	}
 	say("%d strands, %d vectors of %.1f MB, %.1f MB frozen", len(x.strands), vectors, float64(size)/1e6, float64(x.frozen.size)/1e6)
-	if f, err := os.Create("/tmp/causal.heap"); err == nil {
-		runtime.GC()
-		pprof.WriteHeapProfile(f)
-		f.Close()
-	}
 	runtime.KeepAlive(x)
 }

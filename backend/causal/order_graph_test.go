@@ -76,8 +76,7 @@ func (w *world) next(h wild) {
 	chain := w.chains[w.rng.Intn(len(w.chains))]
 	session := w.who[chain][w.rng.Intn(len(w.who[chain]))]
 	used := w.some(w.rng.Intn(h.foreign+1), h)
-	own, wrote := w.newest[name{0, session}], false
-	if _, wrote = w.newest[name{0, session}]; wrote && !(h.strays && w.rng.Intn(5) == 0) {
+	if own, wrote := w.newest[name{0, session}]; wrote && !(h.strays && w.rng.Intn(5) == 0) {
 		used = append(used, own)
 	}
 	basis := len(w.records) - 1

@@ -402,3 +402,26 @@ func TestRule17_VectorsOnlySpareTime(t *testing.T) {
 		}
 	}
 }
+
+func TestRule18_HeadsNameWhatArrived(t *testing.T) {
+	forked := 0
+	worlds(t, 300, func(t *testing.T, seed int64, w *world) {
+		x := w.build(t)
+		for n := range Ordinal(x.Len() + 1) {
+			heads := x.Heads(n)
+			if got, want := x.Cut(Generators{Heads: heads}), x.Arrived(n); !got.Equal(want) || got.Count() != int(n) || got.End() != n {
+				t.Fatalf("seed %d: the heads %v name %d events, want the first %d", seed, heads, got.Count(), n)
+			}
+			chains := map[event.Chain]bool{}
+			for _, h := range heads {
+				chains[x.lineOf(h).replica] = true
+			}
+			if len(chains) < len(heads) {
+				forked++
+			}
+		}
+	})
+	if forked == 0 {
+		t.Error("no chain ever had two heads")
+	}
+}

@@ -3,8 +3,6 @@ package causal
 import (
 	"crypto/sha256"
 	"encoding/binary"
-
-	"atelier.dev/atelier/backend/event"
 )
 
 // A snapshot is, with all numbers as varints but where said:
@@ -38,9 +36,8 @@ func (x *Order) Snapshot() []byte {
 	for i := range x.lines {
 		b = x.lines[i].append(b)
 	}
-	sessions := x.sessions()
 	for s := range x.strands {
-		b = x.appendStrand(b, s, sessions)
+		b = x.strands[s].append(b)
 	}
 	b = x.appendEvents(b)
 	for s := range x.strands {
@@ -75,21 +72,12 @@ func (l *line) append(b []byte) []byte {
 	return b
 }
 
-// sessions returns the session by which each strand is found.
-func (x *Order) sessions() []event.ID {
-	all := make([]event.ID, len(x.strands))
-	for key, s := range x.names {
-		all[s] = key.session
-	}
-	return all
-}
-
-func (x *Order) appendStrand(b []byte, s int, sessions []event.ID) []byte {
-	b = binary.AppendUvarint(b, uint64(x.strands[s].line))
-	if x.strands[s].stray {
+func (t *strand) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(t.line))
+	if t.stray {
 		return append(b, 0)
 	}
-	return append(append(b, 1), sessions[s][:]...)
+	return append(append(b, 1), t.session[:]...)
 }
 
 func (x *Order) appendEvents(b []byte) []byte {

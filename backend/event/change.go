@@ -32,13 +32,14 @@ func (c Change) Check() error {
 	if keys := c.Keys(); len(keys) > MaxFields || slices.ContainsFunc(keys, func(key string) bool { return !word(key) }) {
 		return fault.New(fault.InvalidArgument, "fields", "a field is not a word, or there are more than 64", "name fields of the object's kind")
 	}
-	for _, values := range c.Set {
-		if err := checkLong(values); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(c.Set)) {
+		if err := checkLong(c.Set[key]); err != nil {
 			return err
 		}
 	}
 	for _, part := range []map[string][]Value{c.Add, c.Remove} {
-		for key, values := range part {
+		for _, key := range slices.Sorted(maps.Keys(part)) {
+			values := part[key]
 			if len(values) == 0 || len(values) > MaxElements {
 				return fault.New(fault.InvalidArgument, "values_count", fmt.Sprintf("%d values come to %s or leave it, and one event takes 1 to %d", len(values), key, MaxElements), "write them in several events")
 			}

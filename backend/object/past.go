@@ -9,7 +9,7 @@ import (
 )
 
 // Past answers how two events stand to each other. It is asked about events that
-// were applied already, and about nothing else. *causal.Index is one.
+// were applied already, and about nothing else. A causal.Order that knows their ids is one.
 type Past interface {
 	Relate(a, b event.ID) (causal.Relation, error)
 }

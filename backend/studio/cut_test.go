@@ -126,7 +126,7 @@ func TestCutsAreNamedInFewWays(t *testing.T) {
 	}
 }
 
-// Heads that never stood together are no cut, wherever they come from.
+// Heads name what stood together, and no others are taken.
 func TestInventedHeadsAreNoCut(t *testing.T) {
 	w := newWorld(t)
 	c := w.caller(event.SurfaceCLI)
@@ -134,22 +134,27 @@ func TestInventedHeadsAreNoCut(t *testing.T) {
 	w.addAgent(c, "worker")
 	w.add(c, "more")
 	for n := uint64(1); n <= w.log.Count(); n++ {
-		heads, err := w.headsAt(n)
+		_, named, err := w.log.Arrived(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := w.closed(event.Cut{Heads: byChain(heads)}); err != nil || got.upTo != n {
+		if got, err := w.closed(named); err != nil || got.Count() != int(n) || uint64(got.End()) != n {
 			t.Errorf("what had come by %d is %+v: %v", n, got, err)
 		}
 	}
 	whole := byChain(w.heads)
-	for name, change := range map[string]func(h []event.Head){
-		"another event": func(h []event.Head) { h[0].ID = event.ID{1} }, "another place": func(h []event.Head) { h[0].Seq++; h[1].Seq-- },
-		"another chain": func(h []event.Head) { h[1].Chain += "x" }, "what is not here": func(h []event.Head) { h[1].Seq += 5 },
+	for name, c := range map[string]struct {
+		want   string
+		change func(h []event.Head)
+	}{
+		"another event": {"head_unknown", func(h []event.Head) { h[0].ID = event.ID{1} }},
+		"another place": {"head_other", func(h []event.Head) { h[0].Seq++; h[1].Seq-- }},
+		"another chain": {"head_other", func(h []event.Head) { h[1].Chain += "x" }},
+		"too far":       {"head_other", func(h []event.Head) { h[1].Seq += 5 }},
 	} {
 		heads := append([]event.Head(nil), whole...)
-		change(heads)
-		if _, err := w.closed(event.Cut{Heads: heads}); !fault.Is(err, "head_unknown") {
+		c.change(heads)
+		if _, err := w.closed(event.Cut{Heads: heads}); !fault.Is(err, c.want) {
 			t.Errorf("%s was taken: %v", name, err)
 		}
 	}

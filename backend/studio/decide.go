@@ -210,13 +210,13 @@ func textSet(e event.Event, key string) string {
 
 // follow keeps control up with an event that the objects took. The caller holds
 // mu.
-func (s *Studio) follow(arrival uint64, e event.Event) (err error) {
+func (s *Studio) follow(e event.Event) (err error) {
 	switch {
 	case e.Header.Type == event.WorkspaceCreatedType:
 		s.machine, err = control.New(e)
 	case e.Header.Class == event.Control:
 		s.open = slices.DeleteFunc(s.open, func(id event.ID) bool { return id == e.Header.Facts.Decision.Request })
-		s.records, s.recordsAt = append(s.records, e.ID), append(s.recordsAt, arrival)
+		s.records = append(s.records, e.ID)
 		err = s.machine.Take(e)
 	case e.Header.Type == event.RequestMadeType && e.Header.Replica == s.p.Log.Replica() && s.fold.Judgement(e.ID).Verdict == object.Valid:
 		s.open = append(s.open, e.ID)

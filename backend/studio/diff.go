@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"atelier.dev/atelier/backend/causal"
-	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/object"
 )
 
@@ -25,12 +24,11 @@ func (s *Studio) Diff(ctx context.Context, c Caller, a, b, branch string) (Compa
 		}
 	}
 	d := Compared{DigestA: scenes[0].objects.Digest().Hash.String(), DigestB: scenes[1].objects.Digest().Hash.String()}
-	var err error
-	if d.OnlyA, d.OnlyB, err = s.countApart(cuts[0], cuts[1]); err != nil {
-		return d, err
-	}
+	both := cuts[0].Union(cuts[1].Cut).Count()
+	d.OnlyA, d.OnlyB = uint64(both-cuts[1].Count()), uint64(both-cuts[0].Count())
 	d.Relation = relationOf(d.OnlyA, d.OnlyB).String()
 	d.Differences = differences(scenes[0], scenes[1])
+	var err error
 	d.Read, err = s.served(ctx, c, func() {})
 	return d, err
 }
@@ -58,20 +56,6 @@ func relationOf(onlyA, onlyB uint64) causal.Relation {
 		return causal.After
 	}
 	return causal.Concurrent
-}
-
-// countApart counts the events that one of two cuts has and the other has not.
-func (s *Studio) countApart(a, b *cut) (onlyA, onlyB uint64, err error) {
-	err = s.scan(0, func(arrival uint64, e event.Event) error {
-		switch inA, inB := a.has(arrival, &e), b.has(arrival, &e); {
-		case inA && !inB:
-			onlyA++
-		case inB && !inA:
-			onlyB++
-		}
-		return nil
-	})
-	return onlyA, onlyB, err
 }
 
 // compared are the kinds whose objects a difference names: what people work on.

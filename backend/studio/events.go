@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 	"atelier.dev/atelier/backend/object"
@@ -159,7 +160,7 @@ func (s *Studio) wanted(f EventFilter) (func(uint64, event.Event) bool, error) {
 	s.mu.Unlock()
 	return func(arrival uint64, e event.Event) bool {
 		return (f.Type == "" || e.Header.Type == f.Type) && (by.IsZero() || e.Header.Actor.ID == by) &&
-			(about.IsZero() || e.ID == about || slices.Contains(e.Header.Affected, about)) && (c == nil || c.has(arrival, &e))
+			(about.IsZero() || e.ID == about || slices.Contains(e.Header.Affected, about)) && (c == nil || c.Has(causal.Ordinal(arrival)))
 	}, err
 }
 

@@ -27,8 +27,12 @@ type Log interface {
 	Scan(from uint64, each func(arrival uint64, e event.Event) error) error
 	Maximal(ids []event.ID) ([]event.ID, error)
 	Relate(a, b event.ID) (causal.Relation, error)
-	// PastOf returns what tells whether an event is one of some, or before them.
-	PastOf(ids []event.ID) (func(*event.Event) bool, error)
+	// Cut returns the closed set that a cut names, by arrival numbers.
+	Cut(named event.Cut) (causal.Cut, error)
+	// Arrived returns the first n arrivals, and the heads that name them.
+	Arrived(n uint64) (causal.Cut, event.Cut, error)
+	// ScanIn is Scan for the events of a cut alone.
+	ScanIn(in causal.Cut, from uint64, each func(arrival uint64, e event.Event) error) error
 	Changed() <-chan struct{}
 	Count() uint64
 	Heads() []event.Head

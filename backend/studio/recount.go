@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
@@ -17,8 +18,8 @@ import (
 type recount struct {
 	s       *Studio
 	machine *control.Machine
-	fold    *object.Fold // of the first at arrivals
-	at      uint64
+	fold    *object.Fold // of what is done
+	done    causal.Cut
 }
 
 // records holds every record of control to what its request and the objects of
@@ -78,21 +79,29 @@ func (r *recount) differs(record event.Event) error {
 	return err
 }
 
-// advance folds on to the cut that a record was judged by, which holds all that
-// had come here then.
+// advance folds on to the cut that a record was judged by: what the heads held
+// that it names.
 func (r *recount) advance(asOf event.Cut) error {
+	if len(asOf.Past) > 0 {
+		return errors.New("it was judged by what no heads name")
+	}
 	c, err := r.s.closed(asOf)
 	if err != nil {
 		return err
 	}
-	if len(c.parts) > 0 || c.upTo < r.at {
+	if !c.Contains(r.done) {
 		return errors.New("it was judged by less than the one before")
 	}
-	return r.s.scan(r.at, func(arrival uint64, e event.Event) error {
-		if arrival >= c.upTo {
-			return errEnough
+	from := uint64(0)
+	if r.done.Count() == int(r.done.End()) { // nothing is missing before its end
+		from = uint64(r.done.End())
+	}
+	done := r.done
+	r.done = c.Cut
+	return r.s.p.Log.ScanIn(c.Cut, from, func(arrival uint64, e event.Event) error {
+		if done.Has(causal.Ordinal(arrival)) {
+			return nil
 		}
-		r.at = arrival + 1
 		_, err := r.fold.Apply(e)
 		return err
 	})

@@ -33,24 +33,23 @@ type Studio struct {
 	// deciding lets control decide one request at a time.
 	deciding sync.Mutex
 
-	mu        sync.Mutex
-	fold      *object.Fold
-	machine   *control.Machine
-	about     map[event.ID][]uint64 // of each object: the arrivals of the events that made and named it
-	records   []event.ID            // the control chain from its record 1 on
-	recordsAt []uint64              // their arrivals
-	open      []event.ID            // requests to control that no record answers yet
-	applied   uint64                // arrivals below it are in the fold
-	heads     Frontier              // the newest event of each chain that is in the fold
-	behind    bool                  // some could not be taken in, and are tried again
-	news      chan struct{}         // closed at the next change
-	sessions  map[event.ID]*session
-	era       uint64                // how often a power cut may have taken what sessions had opened
-	floors    map[event.ID]Frontier // of each actor: all that its sessions were served
-	runs      map[event.ID]*run
-	requests  map[event.ID]*request
-	watchers  map[*watcher]struct{}
-	keys      map[[keySize]byte]event.ID // a client's key to the request it stood for
+	mu       sync.Mutex
+	fold     *object.Fold
+	machine  *control.Machine
+	about    map[event.ID][]uint64 // of each object: the arrivals of the events that made and named it
+	records  []event.ID            // the control chain from its record 1 on
+	open     []event.ID            // requests to control that no record answers yet
+	applied  uint64                // arrivals below it are in the fold
+	heads    Frontier              // the newest event of each chain that is in the fold
+	behind   bool                  // some could not be taken in, and are tried again
+	news     chan struct{}         // closed at the next change
+	sessions map[event.ID]*session
+	era      uint64                // how often a power cut may have taken what sessions had opened
+	floors   map[event.ID]Frontier // of each actor: all that its sessions were served
+	runs     map[event.ID]*run
+	requests map[event.ID]*request
+	watchers map[*watcher]struct{}
+	keys     map[[keySize]byte]event.ID // a client's key to the request it stood for
 }
 
 // Open reads the log into objects and begins to look for the shims of all
@@ -141,7 +140,7 @@ func (s *Studio) catchUp() error {
 		s.note(arrival, e)
 		s.remember(e)
 		s.touch(e)
-		return s.follow(arrival, e)
+		return s.follow(e)
 	})
 	s.changed()
 	return err
