@@ -73,7 +73,7 @@ func (l *Log) Audit(ctx context.Context, progress func(done, of uint64)) (AuditR
 		progress = func(uint64, uint64) {}
 	}
 	a := &audit{log: l, to: l.stand(), progress: progress}
-	a.report.Heads = a.to.heads(l.replica)
+	a.report.Heads = l.headsAt(a.to.Events)
 	err := a.pass(ctx)
 	return a.report, err
 }

@@ -125,13 +125,13 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 	if l.values, report.ValuesCut, err = openValues(filepath.Join(l.o.Dir, "values"), l.o.Inspect); err != nil {
 		return openFault(err)
 	}
-	return l.begin(ctx, report)
+	return l.begin(ctx, last, report)
 }
 
 // begin reads all events, and then writes what this open owes: a whole anchor
 // and a seal over what an earlier run left. A log that is refused keeps its
 // anchor as it was, to tell what is wrong. Genesis comes first.
-func (l *Log) begin(ctx context.Context, report *Report) error {
+func (l *Log) begin(ctx context.Context, last point, report *Report) error {
 	if l.at.Events == 0 && l.o.Inspect {
 		return fault.New(fault.NotFound, "log_empty", "the log was never begun", "start the core once: it begins it")
 	}
@@ -145,6 +145,9 @@ func (l *Log) begin(ctx context.Context, report *Report) error {
 	}
 	l.chains = newChains(l.replica, l.at.Genesis)
 	if err := l.replay(ctx); err != nil {
+		return err
+	}
+	if err := l.standUp(last); err != nil {
 		return err
 	}
 	if l.o.Inspect {
@@ -340,9 +343,6 @@ func (l *Log) Genesis() event.ID { return l.stand().Genesis }
 
 // Replica returns the name of the chain that this log writes.
 func (l *Log) Replica() event.Chain { return l.replica }
-
-// Heads returns the newest durable event of each chain, the control chain first.
-func (l *Log) Heads() []event.Head { return l.stand().heads(l.replica) }
 
 func (l *Log) stand() point {
 	l.mu.RLock()

@@ -98,11 +98,7 @@ func (l *Log) headAt(h event.Head) (causal.Ordinal, error) {
 	if err != nil {
 		return n, fault.New(fault.FailedPrecondition, "head_unknown", "the cut names a head that is not here: "+h.ID.String(), "take that one first")
 	}
-	e, err := l.eventAt(uint64(n))
-	if err != nil {
-		return n, err
-	}
-	if chainOf(&e) != h.Chain || e.Header.Seq != h.Seq {
+	if on, seq := l.placeOf(n); on.chain != h.Chain || seq != h.Seq {
 		return n, fault.New(fault.InvalidArgument, "head_other", "the cut names a head "+h.ID.String()+" with another chain or number than it has", "name it as it is")
 	}
 	return n, nil
@@ -161,9 +157,11 @@ func (l *Log) learn(e *event.Event) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.order.Add(entry); err != nil {
+	n, err := l.order.Add(entry)
+	if err != nil {
 		return err
 	}
+	l.chains.add(l.order.Line(n), n, chainOf(e), e.Header.Seq)
 	l.ids.add(e.ID)
 	l.held.add(e)
 	return nil

@@ -143,9 +143,8 @@ func (l *Log) learnGroup(g *group) error {
 	l.orderMu.Lock()
 	defer l.orderMu.Unlock()
 	l.runs.add(g.next.Events, g.firsts...)
-	for i, e := range g.events {
-		n := g.next.EventsBefore + uint64(i)
-		if !l.chains.take(n, e) {
+	for _, e := range g.events {
+		if !l.follows(e) {
 			return fault.New(fault.Internal, "chain_broken", "an event was written that does not follow its chain", "this is a defect of Atelier: report it")
 		}
 		if err := l.learn(e); err != nil {
