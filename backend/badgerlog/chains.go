@@ -21,21 +21,30 @@ type chains struct {
 type chainLine struct {
 	chain    event.Chain
 	first    uint64           // seq of the first
+	from     int              // the line that it forked from, -1 for one with its own beginning
 	arrivals []causal.Ordinal // ascending, one a seq
+	// basis is the index of the newest event's basis, if knows says so.
+	basis uint64
+	knows bool
+	// cover is the seal over the newest event that was admitted, once it is known.
+	cover *cover
 }
 
 func newChains(own event.Chain, genesis event.ID) chains {
 	return chains{own: own, control: event.Chain(genesis[:]), of: map[event.Chain][]int{}}
 }
 
-// add takes an event of which the order has said on which line it lies.
-func (c *chains) add(on int, n causal.Ordinal, chain event.Chain, seq uint64) {
+// add takes an event of which the order has said on which line it lies, and on
+// which the one before it, -1 for none.
+func (c *chains) add(on, from int, n causal.Ordinal, e *event.Event) {
 	if on == len(c.lines) {
-		c.lines = append(c.lines, chainLine{chain: chain, first: seq})
+		chain := chainOf(e)
+		c.lines = append(c.lines, chainLine{chain: chain, first: e.Header.Seq, from: from})
 		c.of[chain] = append(c.of[chain], on)
 	}
 	l := &c.lines[on]
 	l.arrivals = append(l.arrivals, n)
+	l.basis, l.knows = e.Header.Basis.Index, true
 }
 
 // at returns the arrival of a line's event by its seq.

@@ -79,10 +79,13 @@ func (t *ids) find(id event.ID) (n causal.Ordinal, known bool) {
 	return causal.NoEvent, false
 }
 
-// between returns the ids in [low, high], at most so many.
-func (t *ids) between(low, high event.ID, most int) (found []event.ID) {
-	for _, block := range t.blocks {
+// between returns the ids in [low, high] of the arrivals below one, at most so many.
+func (t *ids) between(low, high event.ID, below uint64, most int) (found []event.ID) {
+	for b, block := range t.blocks {
 		for i := range block {
+			if uint64(b*idBlock+i) >= below {
+				return found
+			}
 			if bytes.Compare(block[i][:], low[:]) >= 0 && bytes.Compare(block[i][:], high[:]) <= 0 {
 				if found = append(found, block[i]); len(found) == most {
 					return found

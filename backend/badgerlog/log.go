@@ -35,19 +35,26 @@ type Log struct {
 	// Only who leads the queue touches these.
 	at       point
 	unsealed []event.ID
+	marks    marks
+	waits    waiting
 	idle     *time.Timer
 	roomy    time.Time // when the disk last had room
 
 	orderMu sync.RWMutex
 	order   causal.Order
 	chains  chains
+	members members
 	held    held
 	ids     ids
 	runs    runs
+	visible uint64 // arrivals below it are shown
 
 	mu      sync.RWMutex
 	durable point
+	told    []mark // those of marks that are durable
+	lacks   []Missing
 	epoch   uint64
+	voters  []event.Chain // who certifies records
 	changed chan struct{}
 	broken  chan struct{} // closed when the log becomes read-only
 	why     string
@@ -72,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Log, Report, error) {
 	if o.Tell == nil {
 		o.Tell = func(string, string) {}
 	}
-	l := &Log{o: o, replica: replicaOf(o.Key), places: make(chan struct{}, maxWaiting), changed: make(chan struct{}), broken: make(chan struct{})}
+	l := &Log{o: o, replica: replicaOf(o.Key), visible: everything, waits: newWaiting(), places: make(chan struct{}, maxWaiting), changed: make(chan struct{}), broken: make(chan struct{})}
 	// Without events there is nothing to seal, so it does nothing until reset.
 	l.idle = time.AfterFunc(time.Hour, l.sealIdle)
 	if err := l.start(ctx, &report); err != nil {
@@ -144,6 +151,9 @@ func (l *Log) begin(ctx context.Context, last point, report *Report) error {
 		return err
 	}
 	l.chains = newChains(l.replica, l.at.Genesis)
+	if err := l.readMarks(); err != nil {
+		return err
+	}
 	if err := l.replay(ctx); err != nil {
 		return err
 	}
@@ -159,7 +169,7 @@ func (l *Log) begin(ctx context.Context, last point, report *Report) error {
 		return err
 	}
 	l.publish()
-	for len(l.unsealed) > 0 {
+	for len(l.unsealed) > 0 && l.marks.retired == nil {
 		report.Sealed += min(len(l.unsealed), event.MaxSealed)
 		if err := l.seal(); err != nil {
 			return err
@@ -352,9 +362,12 @@ func (l *Log) stand() point {
 
 // publish shows what has become durable.
 func (l *Log) publish() {
+	l.orderMu.Lock()
+	l.visible = l.at.Events
+	l.orderMu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.durable = l.at
+	l.durable, l.told = l.at, l.marks.all
 	l.durable.Group = nil
 	close(l.changed)
 	l.changed = make(chan struct{})

@@ -16,7 +16,7 @@ import (
 // arrivalOf returns the arrival number of an event. Fault: event_unknown.
 func (l *Log) arrivalOf(id event.ID) (causal.Ordinal, error) {
 	n, known := l.ids.find(id)
-	if !known {
+	if !known || uint64(n) >= l.visible {
 		return n, fault.New(fault.NotFound, "event_unknown", "there is no event "+id.String(), "see `atelier log`")
 	}
 	return n, nil
@@ -161,9 +161,14 @@ func (l *Log) learn(e *event.Event) error {
 	if err != nil {
 		return err
 	}
-	l.chains.add(l.order.Line(n), n, chainOf(e), e.Header.Seq)
+	from := -1
+	if entry.Prev != causal.NoEvent {
+		from = l.order.Line(entry.Prev)
+	}
+	l.chains.add(l.order.Line(n), from, n, e)
 	l.ids.add(e.ID)
 	l.held.add(e)
+	l.members.take(&e.Header)
 	return nil
 }
 

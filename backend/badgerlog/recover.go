@@ -57,10 +57,15 @@ func (l *Log) standUp(last point) error {
 	if records := l.chains.controlLine(); records != nil {
 		l.at.Control = event.Basis{Index: records.next() - 1, Record: l.newestOf(records)}
 	}
-	if own := l.chains.ownLine(); own != nil {
+	switch own := l.chains.ownLine(); {
+	case l.marks.retired != nil:
+		l.at.Own, l.at.OwnCount = l.marks.retired.ID, l.marks.retired.Seq
+	case own != nil && len(l.chains.of[l.chains.own]) > 1:
+		return dataLoss("chain_broken", "the own chain has a fork")
+	case own != nil:
 		l.at.Own, l.at.OwnCount = l.newestOf(own), own.next()
 	}
-	if l.at.OwnCount > last.OwnCount+maxGroupEvents || l.at.Control.Index > last.Control.Index+maxGroupEvents {
+	if l.at.OwnCount > last.OwnCount+maxGroupEvents || l.at.Control.Index > last.Control.Index+maxAdmitEvents {
 		return anchorBehind()
 	}
 	if err := l.checkHeads(last); err != nil {
@@ -92,6 +97,18 @@ func (l *Log) isAt(on *chainLine, seq uint64, id event.ID) bool {
 	}
 	n, is := on.at(seq)
 	return is && l.ids.at(uint64(n)) == id
+}
+
+// lookUp reads a key that need not be there.
+func (l *Log) lookUp(key []byte) (value []byte, found bool, err error) {
+	value, err = l.get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, false, nil
+	}
+	if err != nil && !fault.Is(err, "log_closed") {
+		err = openFault(err)
+	}
+	return value, err == nil, err
 }
 
 func (l *Log) checkMarker(last point) error {
@@ -224,6 +241,9 @@ func (l *Log) readUnsealed() error {
 }
 
 func (l *Log) writeGenesis() error {
+	if l.o.Follow != nil {
+		return l.followGenesis(l.o.Follow)
+	}
 	g := event.Genesis{Replica: l.replica, RecoveryKey: l.o.RecoveryKey, Epoch: 1, Policy: l.o.Policy}
 	nonce := make([]byte, event.BodyNonceSize)
 	for _, b := range [][]byte{g.Nonce[:], nonce} {
@@ -250,7 +270,8 @@ func (l *Log) writeGenesis() error {
 	return l.commit([]entry{{Key: []byte("m"), Value: []byte(marker)}, {Key: number('a', 0), Value: record}}, l.at)
 }
 
-// readGenesis takes the epoch from genesis, and refuses a log of another replica.
+// readGenesis takes the epoch and the voters from genesis, and refuses a log of
+// another replica.
 func (l *Log) readGenesis() error {
 	e, err := l.eventAt(0)
 	if err != nil {
@@ -260,9 +281,6 @@ func (l *Log) readGenesis() error {
 	if g == nil {
 		return dataLoss("genesis_lost", "the log does not begin with a workspace")
 	}
-	if g.Replica != l.replica {
-		return fault.New(fault.FailedPrecondition, "key_foreign", "the log belongs to another replica key", "put back the key that made this home")
-	}
-	l.epoch = g.Epoch
-	return nil
+	l.epoch, l.voters = g.Epoch, []event.Chain{g.Replica}
+	return l.checkOwner(&e)
 }

@@ -2,7 +2,6 @@ package event
 
 import (
 	"crypto/sha256"
-	"slices"
 )
 
 // Run is what one replica hands another of a chain: events that follow one
@@ -35,13 +34,14 @@ type Opened struct {
 	// IDs are those of all events under the seal, nil where only paths prove them.
 	IDs    []ID
 	Events []Received
-	paths  [][]ID
 }
 
 // Received is an event of a run.
 type Received struct {
 	Event
 	Seq uint64 // its place under the seal
+	// Path leads to the root of the seal where IDs are not known.
+	Path []ID
 	// Fault is why it is not taken: malformed, or not what the seal proves.
 	Fault error
 	// Signed is true when the seal proves that its replica signed the event's id at
@@ -137,9 +137,8 @@ func (o *Opened) verify(r *Run) error {
 		return err
 	}
 	if len(r.Others) == 0 && uint64(len(r.Events)) <= r.Seal.Last-r.Seal.First {
-		o.paths = make([][]ID, len(r.Events))
 		for i := range r.Events {
-			o.paths[i] = r.Events[i].Path
+			o.Events[i].Path = r.Events[i].Path
 		}
 		return nil
 	}
@@ -164,7 +163,7 @@ func (o *Opened) under(r *Run) []ID {
 
 func (o *Opened) climbs(i int) error {
 	at, count := o.Events[i].Seq-o.Seal.First, o.Seal.Last-o.Seal.First+1
-	if !Proves(o.Seal.Root, o.Events[i].ID, int(at), int(count), o.paths[i]) {
+	if !Proves(o.Seal.Root, o.Events[i].ID, int(at), int(count), o.Events[i].Path) {
 		return malformed("proof_path", "the path does not lead from the event to the root of the seal")
 	}
 	return nil
@@ -200,13 +199,4 @@ func (o *Opened) before(i int) (ID, bool) {
 		return o.IDs[at-1], true
 	}
 	return ID{}, false
-}
-
-// Proof returns what proves one event of the run, which must be signed.
-func (o *Opened) Proof(i int) (Proof, error) {
-	e := &o.Events[i]
-	if o.IDs != nil {
-		return NewProof(o.Seal, o.IDs, e.Seq)
-	}
-	return Proof{Seal: o.Seal, Seq: e.Seq, Event: e.ID, Path: slices.Clone(o.paths[i])}, nil
 }
