@@ -9,6 +9,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -41,7 +42,7 @@ func (r *AuditReport) find(code, where, what string) {
 }
 
 // audit is one pass over the store up to a durable point. Of what it has read
-// it holds one run and the ids under one seal.
+// it holds one run, the ids under one seal, and a number a line.
 type audit struct {
 	log      *Log
 	to       point
@@ -55,6 +56,7 @@ type audit struct {
 	begun    bool // an event of the own chain was read
 	lost     bool // the one before at could not be read
 	sealed   sealed
+	bases    map[int]uint64 // of the newest event of each line of others that was read
 }
 
 // sealed is how far the seals that were read reach.
@@ -72,8 +74,8 @@ func (l *Log) Audit(ctx context.Context, progress func(done, of uint64)) (AuditR
 	if progress == nil {
 		progress = func(uint64, uint64) {}
 	}
-	a := &audit{log: l, to: l.stand(), progress: progress}
-	a.report.Heads = a.to.heads(l.replica)
+	a := &audit{log: l, to: l.stand(), progress: progress, bases: map[int]uint64{}}
+	a.report.Heads = l.headsAt(a.to.Events)
 	err := a.pass(ctx)
 	return a.report, err
 }
@@ -89,6 +91,10 @@ func (a *audit) pass(ctx context.Context) error {
 	if !a.lost && (a.own.ID != a.to.Own || a.control.ID != a.to.Control.Record) {
 		a.report.find("head", "chain", "the newest event is not the one that the anchor names")
 	}
+	if err := a.foreignSeals(ctx); err != nil {
+		return err
+	}
+	a.marks()
 	if err := a.keys(); err != nil {
 		return err
 	}
@@ -137,9 +143,11 @@ func (a *audit) event(n uint64) (event.ID, error) {
 	case e.Header.Class == event.Control:
 		a.chain(where, event.Chain(a.to.Genesis[:]), &a.control, true, e)
 		a.certificates(where, e)
-	default:
+	case a.isWritten(n):
 		a.chain(where, a.log.replica, &a.own, a.begun, e)
 		a.begun = true
+	default:
+		a.foreign(where, n, e)
 	}
 	a.lost = false
 	return e.ID, nil
@@ -152,14 +160,12 @@ func (a *audit) certificates(where string, e event.Event) {
 		a.report.find("certificate", where, err.Error())
 		return
 	}
-	signed := false
 	for _, c := range all {
 		if err := certifies(c, e.ID, a.to.Genesis, e.Header.Seq); err != nil {
 			a.report.find("certificate", where, err.Error())
 		}
-		signed = signed || c.Voter == a.log.replica
 	}
-	if !signed {
+	if !control.Certified(e, all, a.log.voters) {
 		a.report.find("certificate", where, "the record is not signed by the voter of this workspace")
 	}
 }
@@ -213,12 +219,9 @@ func (a *audit) chain(where string, chain event.Chain, last *event.Head, begun b
 	case h.ViewEpoch != a.log.epoch:
 		a.report.find("view_epoch", where, "the event's epoch is not the one at its basis")
 	}
-	if len(h.Parents) < 2 {
-		return
-	}
-	if _, err := a.log.checkParents(h.Parents); err != nil {
-		a.report.find("antichain", where, err.Error())
-	}
+	a.log.orderMu.RLock()
+	defer a.log.orderMu.RUnlock()
+	a.antichain(where, &h, a.log.related(h.Parents))
 }
 
 // isBasis reports whether an event names the record that was the newest when it
@@ -309,12 +312,25 @@ func (a *audit) keys() error {
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
 			key := it.Item().Key()
-			if string(key) != "m" && (len(key) != 9 || !slices.Contains([]byte("asc"), key[0])) {
+			if !isKey(key) {
 				a.report.find("key", fmt.Sprintf("key %x", key), "the store holds a key of no known kind")
 			}
 		}
 		return nil
 	})
+}
+
+// isKey reports whether a rule puts something under a key.
+func isKey(key []byte) bool {
+	switch len(key) {
+	case 1:
+		return string(key) == "m" || string(key) == ownerKey
+	case 9:
+		return slices.Contains([]byte("ascpq"), key[0])
+	case 13:
+		return key[0] == 'f'
+	}
+	return false
 }
 
 // slots reads the anchor as the next start would.
@@ -324,14 +340,14 @@ func (a *audit) slots() {
 		a.report.find("anchor_slot", "anchor", fmt.Sprintf("the anchor cannot be read: %v", err))
 		return
 	}
-	seen := uint64(0)
+	var seen point
 	for i := range 2 {
 		if _, p, ok := readSlot(all[i*slotSize : (i+1)*slotSize]); ok {
-			seen = max(seen, p.Events)
+			seen.OwnCount, seen.Control.Index = max(seen.OwnCount, p.OwnCount), max(seen.Control.Index, p.Control.Index)
 		}
 	}
 	// Where nothing is mended a store may be ahead by the group that Open allows.
-	if seen < a.to.Events && !a.log.o.Inspect {
+	if (seen.OwnCount < a.to.OwnCount || seen.Control.Index < a.to.Control.Index) && !a.log.o.Inspect {
 		a.report.find("anchor_behind", "anchor", "the anchor does not name the newest event")
 	}
 }

@@ -80,9 +80,10 @@ func (l *Log) recall() (from uint64) {
 		return 0
 	}
 	known := l.loadIndex()
-	if err := l.chains.recall(l, known); err != nil {
+	if err := errors.Join(l.recallChains(known), l.recallMembers()); err != nil {
 		l.o.Tell("warn", "the index is not taken: "+err.Error())
-		l.ids, l.held, l.order, l.runs.firsts, l.runs.end = ids{}, held{}, &causal.Order{}, nil, 0
+		l.ids, l.held, l.order, l.members = ids{}, held{}, &causal.Order{}, members{}
+		l.runs.firsts, l.runs.end = nil, 0
 		l.chains = newChains(l.replica, l.at.Genesis)
 		return 0
 	}
@@ -90,21 +91,52 @@ func (l *Log) recall() (from uint64) {
 	return known
 }
 
-// recall learns from the order where the first events lie that are of other chains,
-// and the head of each chain.
-func (c *chains) recall(l *Log, known uint64) error {
-	for _, n := range l.order.Heads(causal.Ordinal(known)) {
+// recallChains learns from the order which events lie on which line. The newest of
+// each is read: it says what it rests on.
+func (l *Log) recallChains(known uint64) error {
+	c := &l.chains
+	for n := range causal.Ordinal(known) {
+		on := l.order.Line(n)
+		if on == len(c.lines) {
+			from, first := l.afterFork(on)
+			c.begin(l.order.Replica(n), from, first)
+		}
+		c.lines[on].arrivals = append(c.lines[on].arrivals, n)
+	}
+	for i := range c.lines {
+		on := &c.lines[i]
+		e, err := l.eventAt(uint64(on.arrivals[len(on.arrivals)-1]))
+		if err != nil {
+			return err
+		}
+		on.basis, on.knows = e.Header.Basis.Index, true
+	}
+	return nil
+}
+
+// afterFork returns the line that another forked from, -1 for none, and the seq that
+// it begins with.
+func (l *Log) afterFork(line int) (from int, first uint64) {
+	fork := l.order.Fork(line)
+	if fork == causal.NoEvent {
+		return -1, 0
+	}
+	_, seq := l.placeOf(fork)
+	return l.order.Line(fork), seq + 1
+}
+
+// recallMembers reads the records, which say who is enrolled.
+func (l *Log) recallMembers() error {
+	records := l.chains.controlLine()
+	if records == nil {
+		return nil
+	}
+	for _, n := range records.arrivals {
 		e, err := l.eventAt(uint64(n))
 		if err != nil {
 			return err
 		}
-		chain := chainOf(&e)
-		c.heads[chain] = event.Head{Chain: chain, Seq: e.Header.Seq, ID: e.ID}
-	}
-	for n := uint64(1); n < known; n++ {
-		if l.order.Chain(causal.Ordinal(n)) != c.own {
-			c.others = append(c.others, n)
-		}
+		l.members.take(&e.Header)
 	}
 	return nil
 }

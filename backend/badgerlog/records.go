@@ -12,7 +12,8 @@ import (
 	"atelier.dev/atelier/backend/event"
 )
 
-// A record is one event: length of its header 4, of its body 4, header, body.
+// A record is one event: length of its header 4, of its body 4, header, body. A
+// body that is not here has no byte.
 // A run is the records of one group, one after another, under the arrival
 // number of the first: the store then takes a key a group, not an event.
 
@@ -29,6 +30,13 @@ func newRecord(e *event.Event, body []byte) ([]byte, error) {
 	record = append(record, body...)
 	e.ID, e.Bytes, e.Body = id, record[recordFrame:n:n], record[n:]
 	return record, nil
+}
+
+// sentRecord is newRecord for an event of which another gave the bytes.
+func sentRecord(header, body []byte) []byte {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, recordFrame+len(header)+len(body)), uint32(len(header)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(body)))
+	return append(append(b, header...), body...)
 }
 
 // cutRecord splits the first record off a run.
@@ -62,12 +70,15 @@ func readRecord(e *event.Event, arrival uint64, b []byte) error {
 		return damaged("its record is cut")
 	}
 	n := recordFrame + int(binary.BigEndian.Uint32(record))
-	id, err := event.ReadHeader(&e.Header, record[recordFrame:n])
+	id, err := event.ReadAny(&e.Header, record[recordFrame:n])
 	if err != nil {
 		return damaged(err.Error())
 	}
-	e.ID, e.Bytes, e.Body = id, record[recordFrame:n:n], record[n:]
-	if event.BodyHash(e.Body) != e.Header.BodyHash {
+	e.ID, e.Bytes = id, record[recordFrame:n:n]
+	if n == len(record) {
+		return nil // its body is not here
+	}
+	if e.Body = record[n:]; event.BodyHash(e.Body) != e.Header.BodyHash {
 		return damaged("its body is not the one its header names")
 	}
 	return nil

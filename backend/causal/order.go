@@ -98,9 +98,6 @@ type need struct{ at, records uint32 }
 // Len returns how many events were added.
 func (x *Order) Len() int { return len(x.events) }
 
-// Chain returns the chain that an event lies on.
-func (x *Order) Chain(n Ordinal) event.Chain { return x.lineOf(n).replica }
-
 // Records returns how many control records were added.
 func (x *Order) Records() int { return len(x.records) }
 

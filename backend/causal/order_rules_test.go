@@ -1,6 +1,7 @@
 package causal
 
 import (
+	"fmt"
 	"math/rand"
 	"os"
 	"reflect"
@@ -223,6 +224,13 @@ func TestRule12_AHeadHasItsSideOfAFork(t *testing.T) {
 		c := x.Cut(Generators{Heads: []Ordinal{last}})
 		if !c.Has(base) || !c.Has(first) || !c.Has(last) || c.Has(other) || c.Has(end) || c.Count() != 4 {
 			t.Errorf("turned %v: the head of one side has %v", turned, slices.Collect(c.All()))
+		}
+		var on []int
+		for n := range Ordinal(x.Len()) {
+			on = append(on, x.Line(n))
+		}
+		if fmt.Sprint(on) != "[0 1 1 1 2 2]" {
+			t.Errorf("turned %v: the lines are %v", turned, on)
 		}
 		// The control: the base has neither side.
 		if c := x.Cut(Generators{Heads: []Ordinal{base}}); c.Count() != 2 {

@@ -1,0 +1,53 @@
+package badgerlog
+
+import (
+	"atelier.dev/atelier/backend/event"
+	"atelier.dev/atelier/backend/fault"
+)
+
+// members knows since which record each replica is enrolled: genesis enrols the
+// first, and each actor that may act at a replica enrols that one. Whether an actor
+// may act is judged by whoever folds the events. Whoever uses it holds orderMu.
+type members struct {
+	next  uint64 // the first record that was not looked at
+	since map[event.Chain]uint64
+}
+
+// take looks at the next record; others it knows.
+func (m *members) take(h *event.Header) {
+	if h.Class != event.Control || h.Seq != m.next {
+		return
+	}
+	if m.next++; m.since == nil {
+		m.since = map[event.Chain]uint64{}
+	}
+	switch f := &h.Facts; {
+	case f.Genesis != nil:
+		m.enrol(f.Genesis.Replica, 0)
+	case h.Type == event.ActorEnrolledType && f.Decision != nil && f.Decision.Outcome == event.OutcomeDone && f.Member != nil:
+		m.enrol(f.Member.Replica, h.Seq)
+	}
+}
+
+func (m *members) enrol(replica event.Chain, index uint64) {
+	if _, is := m.since[replica]; !is {
+		m.since[replica] = index
+	}
+}
+
+// enrolled reports whether a record up to an index enrols a replica.
+func (m *members) enrolled(replica event.Chain, index uint64) bool {
+	since, is := m.since[replica]
+	return is && since <= index
+}
+
+// mayWrite refuses events of a replica that no record enrols.
+func (l *Log) mayWrite(basis event.Basis) error {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	if l.members.enrolled(l.replica, basis.Index) {
+		return nil
+	}
+	return fault.New(fault.FailedPrecondition, "replica_not_enrolled", "this replica is not enrolled in the workspace that it follows",
+		"have a member enrol an actor at it: `atelier actor add`")
+}
