@@ -125,6 +125,9 @@ func TestRule04_SealsComeRightBeforeTheirEvents(t *testing.T) {
 		"a seal twice":  {func(p *parts) { n := p.index(isSeal); p.items = slices.Insert(p.items, n, p.items[n]) }, "seal_order"},
 		"a proof twice": {func(p *parts) { n := p.index(isProof); p.items = slices.Insert(p.items, n, p.items[n]) }, "seal_order"},
 		"a seal again":  {func(p *parts) { p.items = append(p.items, p.items[p.index(isSeal)]) }, "seal_order"},
+		"a seal after another": {func(p *parts) {
+			p.items[p.index(func(i Item) bool { return i.Proof != nil && i.Proof.Seal.First > 0 })].Proof.Seal.Prev = event.ID{1}
+		}, "seal_order"},
 		"a seal early": {func(p *parts) {
 			n := p.index(isSeal)
 			i := p.items[n]

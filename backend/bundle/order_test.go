@@ -24,6 +24,7 @@ func random(t testing.TB, seed int64, acts int) *world {
 		}
 	}
 	for range acts {
+		w.narrow = r.Intn(3) == 0
 		s := sessions[r.Intn(len(sessions))]
 		switch k := r.Intn(20); {
 		case k < 6 || len(items) == 0:

@@ -30,6 +30,7 @@ type world struct {
 	replicas []*replica
 	signed   map[uint64][]event.Certificate
 	clock    int64
+	narrow   bool // a record is judged by what its request follows alone
 }
 
 // replica is a chain with its key.
@@ -250,6 +251,10 @@ func (w *world) decide(request event.Event, change func(*control.Entry)) event.E
 	w.t.Helper()
 	w.seal()
 	e := control.Entry{Request: request, AsOf: w.heads(), Time: w.clock}
+	if w.narrow {
+		e.AsOf = event.Cut{}
+		e.AsOf.Past, _ = w.maximal([]event.ID{request.ID, w.machine.Last().Record})
+	}
 	may := w.machine.MayFollow(request)
 	front, _ := w.maximal(may)
 	e.Behind = slices.DeleteFunc(may, func(id event.ID) bool { return slices.Contains(front, id) })
@@ -260,7 +265,7 @@ func (w *world) decide(request event.Event, change func(*control.Entry)) event.E
 		}
 	}
 	var err error
-	if e.Witness, err = control.Witness(request, w.genesis, w.fold, frozen); err != nil {
+	if e.Witness, err = control.Witness(request, w.genesis, w.foldOf(e.AsOf).Objects, frozen); err != nil {
 		w.t.Fatal(err)
 	}
 	if change != nil {
