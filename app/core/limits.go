@@ -28,8 +28,8 @@ const (
 	// mapped files, and a disk that fills below them would kill the process; with
 	// less than this it takes no writes either.
 	logReserve = 64 << 20
-	// gcPercent halves the garbage that an idle core keeps: it works little.
-	gcPercent = 50
+	// gcPercent keeps less than half of the usual garbage: a core works little.
+	gcPercent = 40
 	// bootMax bounds the name of the machine's present start, a UUID.
 	bootMax = 64
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"math/bits"
 
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
@@ -14,7 +15,8 @@ import (
 // take 40 MB.
 //
 // The ids lie by arrival in blocks, so that the list grows without being copied.
-// A table with open addressing leads from an id to its arrival.
+// A table with open addressing leads from an id to its arrival. An id's first bits
+// are its place there, so that ids that begin alike lie together.
 type ids struct {
 	blocks [][]event.ID
 	count  uint64
@@ -58,7 +60,7 @@ func (t *ids) put(id event.ID, arrival uint32) {
 
 // Ids are hashes, so any bits of them are as good as a hash of them.
 func (t *ids) first(id event.ID) int {
-	return int(binary.BigEndian.Uint64(id[:]) & uint64(len(t.slots)-1))
+	return int(binary.BigEndian.Uint64(id[:]) >> (64 - bits.Len(uint(len(t.slots)-1))))
 }
 func (t *ids) after(at int) int { return (at + 1) & (len(t.slots) - 1) }
 
@@ -82,15 +84,19 @@ func (t *ids) find(id event.ID) (n causal.Ordinal, known bool) {
 	return causal.NoEvent, false
 }
 
-// between returns the ids in [low, high], at most so many.
+// between returns the ids in [low, high], at most so many. They lie from the place
+// of the lowest to that of the highest, and on to the next that is free.
 func (t *ids) between(low, high event.ID, most int) (found []event.ID) {
-	for _, block := range t.blocks {
-		for i := range block {
-			if bytes.Compare(block[i][:], low[:]) >= 0 && bytes.Compare(block[i][:], high[:]) <= 0 {
-				if found = append(found, block[i]); len(found) == most {
-					return found
-				}
-			}
+	if len(t.slots) == 0 {
+		return nil
+	}
+	for at, end := t.first(low), t.first(high); (at <= end || t.slots[at%len(t.slots)] != 0) && len(found) < most; at++ {
+		slot := t.slots[at%len(t.slots)]
+		if slot == 0 {
+			continue
+		}
+		if id := t.at(uint64(slot - 1)); bytes.Compare(id[:], low[:]) >= 0 && bytes.Compare(id[:], high[:]) <= 0 {
+			found = append(found, id)
 		}
 	}
 	return found

@@ -71,6 +71,9 @@ const (
 	indexEvery = 1000
 	// cacheBuffer is how much of a cache is read or written at once.
 	cacheBuffer = 256 << 10
+	// pagesMost is how much of the tables may be mapped as read; pagesRead is what
+	// the kernel maps around one place that is read.
+	pagesMost, pagesRead = 48 << 20, 64 << 10
 	// sparse is how many events are read in a row in the time of one by itself.
 	sparse = 8
 	// maxFound bounds the answer to a search by prefix: enough to say ambiguous.

@@ -47,6 +47,8 @@ type Log struct {
 	ids     ids
 	runs    runs
 
+	pages pages
+
 	mu      sync.RWMutex
 	durable point
 	epoch   uint64

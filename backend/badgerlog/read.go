@@ -169,6 +169,7 @@ func (l *Log) scan(from, to uint64, fn func(first uint64, run []byte) error) err
 	}
 	return l.view(func(txn *badger.Txn) error {
 		end, err := walkRuns(txn, n, to, func(first uint64, run []byte) error {
+			l.touch(len(run))
 			first, run = dropBefore(from, first, run)
 			if len(run) == 0 {
 				return nil

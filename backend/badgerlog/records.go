@@ -148,6 +148,7 @@ func (l *Log) recordAt(arrival uint64) (record []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
+	defer l.touch(pagesRead)
 	err = l.view(func(txn *badger.Txn) error {
 		item, err := txn.Get(number('a', first))
 		if err != nil {

@@ -29,8 +29,8 @@ func (h *held) add(e *event.Event) {
 	}
 }
 
-// Sizes tells what the log holds by kind, and last what its files take on the
-// disk, with what the store has not thrown away yet.
+// Sizes tells what the log holds by kind, and last what files take on the disk:
+// those of the store, with what it has not thrown away yet, and caches.
 func (l *Log) Sizes() ([]Size, error) {
 	l.orderMu.RLock()
 	h := l.held
@@ -46,8 +46,7 @@ func (l *Log) Sizes() ([]Size, error) {
 		}
 		all = append(all, one)
 	}
-	files, err := filesIn(filepath.Join(l.o.Dir, "log"))
-	return append(all, files), err
+	return append(all, filesIn("store", filepath.Join(l.o.Dir, "log")), filesIn("caches", l.cacheDir())), nil
 }
 
 // sizeOf counts the values under one kind of key, without reading them.
@@ -67,11 +66,11 @@ func (l *Log) sizeOf(kind string, key byte) (Size, error) {
 
 // filesIn sums what the files of a folder take on the disk. One that goes away
 // meanwhile takes nothing.
-func filesIn(dir string) (Size, error) {
-	s := Size{Kind: "store"}
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil //nolint:nilerr // it has gone
+func filesIn(kind, dir string) Size {
+	s := Size{Kind: kind}
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, gone error) error {
+		if gone != nil || d.IsDir() {
+			return nil //nolint:nilerr // what has gone takes nothing
 		}
 		if info, err := d.Info(); err == nil {
 			s.Count++
@@ -81,5 +80,5 @@ func filesIn(dir string) (Size, error) {
 		}
 		return nil
 	})
-	return s, err
+	return s
 }

@@ -32,6 +32,12 @@ func TestSizesAreOfWhatWasWritten(t *testing.T) {
 		if of["certificates"].Count != 3 || of["seals"].Count == 0 || of["store"].Bytes == 0 {
 			t.Errorf("run %d: %v", n, sizes)
 		}
+		if err := l.KeepIndex(); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := l.Sizes(); err != nil || kept[len(kept)-1].Kind != "caches" || kept[len(kept)-1].Bytes == 0 {
+			t.Errorf("run %d: with an index it is %v: %v", n, kept, err)
+		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,9 @@
 package object
 
 import (
+	"maps"
+	"slices"
+
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -16,6 +19,75 @@ func NewAt(past Past, judged func(event.ID) Judgement) *Fold {
 	f := New(past)
 	f.retells = judged
 	return f
+}
+
+// NewParts returns a fold of a cut that takes in each object when it is asked for,
+// at the cost of the events about it: genesis, and those of the cut that make or
+// name it, which about gives in an order of arrival. It finds objects by whole ids
+// alone, lists none and has no digest. See Failed.
+func NewParts(past Past, judged func(event.ID) Judgement, about func(event.ID) ([]event.Event, error)) *Fold {
+	f := NewAt(past, judged)
+	f.part = func(id event.ID) (Object, bool) { return f.takePart(id, about) }
+	return f
+}
+
+// Only returns a fold of a cut that has, of the objects of this one, those of which
+// the cut has all events. It shares them. Add takes in the others.
+func (f *Fold) Only(judged func(event.ID) Judgement, whole func(event.ID) bool) *Fold {
+	g := NewAt(f.past.past, judged)
+	g.workspace, g.main = f.workspace, f.main
+	maps.Copy(g.calls.replaced, f.calls.replaced)
+	for _, kind := range slices.Sorted(maps.Keys(f.order)) {
+		for _, id := range f.order[kind] {
+			if whole(id) {
+				g.enter(f.objects[id])
+			}
+		}
+	}
+	return g
+}
+
+// Add takes in the object that some events make and name: genesis, and those of the
+// cut, in an order of arrival. They may make none.
+func (f *Fold) Add(id event.ID, events []event.Event) error {
+	own := NewAt(f.past.past, f.retells)
+	for _, e := range events {
+		if _, err := own.Apply(e); err != nil {
+			return err
+		}
+	}
+	if o, known := own.objects[id]; known {
+		f.put(o)
+		maps.Copy(f.calls.replaced, own.calls.replaced)
+	}
+	return nil
+}
+
+// Failed returns what kept a fold of parts from taking in an object that it was
+// asked for: then what it said of that is wrong.
+func (f *Fold) Failed() error { return f.past.failed }
+
+// takePart takes in an object. One that the cut does not have is asked for again.
+func (f *Fold) takePart(id event.ID, about func(event.ID) ([]event.Event, error)) (Object, bool) {
+	events, err := about(id)
+	if err == nil {
+		err = f.Add(id, events)
+	}
+	if err != nil {
+		f.past.failed = err
+		return nil, false
+	}
+	o, known := f.objects[id]
+	return o, known
+}
+
+// findPart is Find by a whole id.
+func (f *Fold) findPart(kind Kind, ref string) (event.ID, error) {
+	id, err := event.ParseID(ref)
+	if o, known := f.Object(id); err == nil && known && (kind == "" || o.Head().Kind == kind) {
+		return id, nil
+	}
+	return event.ID{}, f.unknown(kind, ref)
 }
 
 // retold gives an event of a cut the effect that its judgement allows. A valid

@@ -48,7 +48,7 @@ func (f *Fold) NameBefore(rename event.ID) string { return f.calls.replaced[rena
 
 // Name returns the display name of an object, empty if it has none.
 func (f *Fold) Name(id event.ID) string {
-	if o, known := f.objects[id]; known {
+	if o, known := f.Object(id); known {
 		if names := o.Names(); len(names) > 0 {
 			return names[0]
 		}

@@ -80,7 +80,7 @@ func (d digest) object(o Object) {
 // wrote are the events that a field stands by, as headers tell: of a set all that
 // wrote it, since only bodies say which values each of them names.
 func (x *Entity) wrote(key string) []event.ID {
-	if f := x.fields[key]; f.Rule.Set {
+	if f := x.field(key); f.Rule.Set {
 		by := f.Many.by.all()
 		slices.SortFunc(by, byID)
 		return by

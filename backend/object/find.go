@@ -10,7 +10,13 @@ import (
 )
 
 // Object returns an object by its id.
-func (f *Fold) Object(id event.ID) (Object, bool) { o, known := f.objects[id]; return o, known }
+func (f *Fold) Object(id event.ID) (Object, bool) {
+	o, known := f.objects[id]
+	if !known && f.part != nil {
+		return f.part(id)
+	}
+	return o, known
+}
 
 // Execution returns an execution by its id.
 func (f *Fold) Execution(id event.ID) (*Execution, bool) { return get[*Execution](f, id) }
@@ -24,7 +30,11 @@ func (f *Fold) Actor(id event.ID) (*Actor, bool) { return get[*Actor](f, id) }
 // Workspace returns the workspace; there is none before genesis.
 func (f *Fold) Workspace() (*Workspace, bool) { return get[*Workspace](f, f.workspace) }
 
-func get[T Object](f *Fold, id event.ID) (T, bool) { o, is := f.objects[id].(T); return o, is }
+func get[T Object](f *Fold, id event.ID) (T, bool) {
+	o, _ := f.Object(id)
+	t, is := o.(T)
+	return t, is
+}
 
 // Executions returns all executions by the wall time of their creation, then id.
 func (f *Fold) Executions() []*Execution {
@@ -60,9 +70,12 @@ func (f *Fold) Open() (open []event.ID) {
 // Entity returns an entity by its id.
 func (f *Fold) Entity(id event.ID) (*Entity, bool) { return get[*Entity](f, id) }
 
+// Len returns how many objects there are.
+func (f *Fold) Len() int { return len(f.objects) }
+
 // Kind returns the kind of an object.
 func (f *Fold) Kind(id event.ID) (Kind, bool) {
-	if o, known := f.objects[id]; known {
+	if o, known := f.Object(id); known {
 		return o.Head().Kind, true
 	}
 	return "", false
@@ -71,7 +84,7 @@ func (f *Fold) Kind(id event.ID) (Kind, bool) {
 // Version returns the maximal events that affect an object, ascending: what a
 // write that builds on the object follows. It is nil for an unknown one.
 func (f *Fold) Version(id event.ID) []event.ID {
-	if o, known := f.objects[id]; known {
+	if o, known := f.Object(id); known {
 		return o.Head().Frontier
 	}
 	return nil
@@ -87,21 +100,32 @@ func (f *Fold) NameInUse(name string) bool {
 // empty. A name goes before an id. Reasons, with the kind in front or "object":
 // _unknown (not_found), _ambiguous (invalid_argument; lists the ids).
 func (f *Fold) Find(kind Kind, ref string) (event.ID, error) {
+	if f.part != nil {
+		return f.findPart(kind, ref)
+	}
 	found := f.ofKind(f.index.named[ref], kind)
 	if len(found) == 0 {
 		found = f.ofKind(f.index.begin(ref), kind)
 	}
-	if kind == "" {
-		kind = "object"
-	}
 	switch len(found) {
 	case 0:
-		return event.ID{}, fault.New(fault.NotFound, string(kind)+"_unknown",
-			fmt.Sprintf("there is no %s %q", wordFor(kind), shown(ref)), "see `"+listOf(kind)+"`")
+		return event.ID{}, f.unknown(kind, ref)
 	case 1:
 		return found[0], nil
 	}
 	return event.ID{}, ambiguous(kind, ref, found)
+}
+
+func (f *Fold) unknown(kind Kind, ref string) error {
+	return fault.New(fault.NotFound, word(kind)+"_unknown", fmt.Sprintf("there is no %s %q", wordFor(kind), shown(ref)), "see `"+listOf(kind)+"`")
+}
+
+// word is a kind in a reason.
+func word(kind Kind) string {
+	if kind == "" {
+		return "object"
+	}
+	return string(kind)
 }
 
 func ambiguous(kind Kind, ref string, found []event.ID) error {
@@ -109,7 +133,7 @@ func ambiguous(kind Kind, ref string, found []event.ID) error {
 	for _, id := range found[:min(len(found), maxCandidates)] {
 		ids = append(ids, id.String())
 	}
-	return fault.New(fault.InvalidArgument, string(kind)+"_ambiguous",
+	return fault.New(fault.InvalidArgument, word(kind)+"_ambiguous",
 		fmt.Sprintf("%q can mean %d of them, among them %s", shown(ref), len(found), strings.Join(ids, ", ")),
 		"give more letters of the id").With("candidates", strings.Join(ids, " "))
 }
@@ -139,7 +163,7 @@ func wordFor(kind Kind) string {
 	case KindView:
 		return "view"
 	}
-	return strings.ReplaceAll(string(kind), "_", " ")
+	return strings.ReplaceAll(word(kind), "_", " ")
 }
 
 func shown(ref string) string {

@@ -21,6 +21,8 @@ type Fold struct {
 	judged    map[event.ID]Judgement // what is not valid
 	// retells says what events were judged in a fold of all; nil in that one.
 	retells func(event.ID) Judgement
+	// part takes in an object; nil but in a fold of parts.
+	part func(event.ID) (Object, bool)
 }
 
 // New returns an empty fold. It asks past about the events applied to it.
@@ -131,6 +133,9 @@ func (f *Fold) judge(e event.Event) (Judgement, effect) {
 
 // Judgement returns what Apply said of an event that was applied.
 func (f *Fold) Judgement(id event.ID) Judgement {
+	if f.retells != nil {
+		return f.retells(id)
+	}
 	if j, bad := f.judged[id]; bad {
 		return j
 	}

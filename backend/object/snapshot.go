@@ -231,7 +231,7 @@ func (p *packer) operator(o Operator) {
 func (p *packer) entity(x *Entity) {
 	p.text(string(x.Home))
 	p.moves(x.moves)
-	packMap(p, x.fields, compareText[string], p.text, p.field)
+	packList(p, x.fields, p.field)
 	packSome(p, x.cut, p.cut)
 	packSome(p, x.digest, func(d event.Digest) {
 		p.number(d.Version)
@@ -240,6 +240,7 @@ func (p *packer) entity(x *Entity) {
 }
 
 func (p *packer) field(f Field) {
+	p.text(f.Rule.Key)
 	if !f.Rule.Set {
 		packWritten(p, f.One.standing, p.value)
 		return

@@ -1,9 +1,9 @@
 package object
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"strings"
 	"time"
 
 	"atelier.dev/atelier/backend/event"
@@ -12,14 +12,14 @@ import (
 
 // Load returns the fold that a snapshot was made of, which goes on as that one
 // would. That it is of the events at hand is for the caller to know: the sum
-// tells of damage, and not of an enemy. It keeps data, whose texts objects show.
+// tells of damage, and not of an enemy. It does not hold on to data.
 // Faults: objects_version for a snapshot by other rules, objects_damaged.
 func Load(past Past, data []byte) (*Fold, error) {
-	if len(data) < len(snapshotMagic)+1+sha256.Size || !strings.HasPrefix(string(data[:len(snapshotMagic)]), snapshotMagic) {
+	if len(data) < len(snapshotMagic)+1+sha256.Size || !bytes.HasPrefix(data, []byte(snapshotMagic)) {
 		return nil, damaged("is none or too short")
 	}
 	body, sum := data[:len(data)-sha256.Size], data[len(data)-sha256.Size:]
-	u := &unpacker{rest: string(body[len(snapshotMagic):])}
+	u := &unpacker{rest: body[len(snapshotMagic):], words: map[string]string{}}
 	if u.number() != SnapshotVersion {
 		return nil, fault.New(fault.DataLoss, "objects_version", "the snapshot of objects was made by other rules", "make it anew from the events")
 	}
@@ -27,7 +27,7 @@ func Load(past Past, data []byte) (*Fold, error) {
 		return nil, damaged("does not have the sum that it names")
 	}
 	f := New(past)
-	if u.fold(f); u.broken || u.rest != "" {
+	if u.fold(f); u.broken || len(u.rest) > 0 {
 		return nil, damaged("contradicts itself")
 	}
 	return f, nil
@@ -48,19 +48,19 @@ func damaged(why string) error {
 }
 
 // unpacker reads a snapshot. After the first contradiction it reads zeros only.
-// Texts are parts of the whole.
 type unpacker struct {
-	rest   string
+	rest   []byte
 	broken bool
+	words  map[string]string // that come again and again
 }
 
 func (u *unpacker) fold(f *Fold) {
 	f.workspace = u.id()
 	f.main = event.Derived(f.workspace, "main")
 	unpackMap(u, f.members, u.id, u.membership)
-	unpackMap(u, f.next, func() event.Chain { return event.Chain(u.text()) }, u.number)
+	unpackMap(u, f.next, func() event.Chain { return event.Chain(u.word()) }, u.number)
 	for range u.count() {
-		kind := Kind(u.text())
+		kind := Kind(u.word())
 		f.order[kind] = make([]event.ID, 0, u.peek())
 		for range u.count() {
 			f.enter(u.object(kind))
@@ -84,12 +84,12 @@ func (f *Fold) enter(o Object) {
 
 func (u *unpacker) require(holds bool) {
 	if !holds {
-		u.broken, u.rest = true, ""
+		u.broken, u.rest = true, nil
 	}
 }
 
 func (u *unpacker) number() uint64 {
-	n, size := binary.Uvarint([]byte(u.rest[:min(len(u.rest), binary.MaxVarintLen64)]))
+	n, size := binary.Uvarint(u.rest)
 	if u.require(size > 0); u.broken {
 		return 0
 	}
@@ -98,7 +98,7 @@ func (u *unpacker) number() uint64 {
 }
 
 func (u *unpacker) signed() int64 {
-	n, size := binary.Varint([]byte(u.rest[:min(len(u.rest), binary.MaxVarintLen64)]))
+	n, size := binary.Varint(u.rest)
 	if u.require(size > 0); u.broken {
 		return 0
 	}
@@ -123,11 +123,24 @@ func (u *unpacker) peek() int {
 	return n
 }
 
-func (u *unpacker) text() string {
+func (u *unpacker) bytes() []byte {
 	n := u.count()
-	s := u.rest[:n]
+	b := u.rest[:n]
 	u.rest = u.rest[n:]
-	return s
+	return b
+}
+
+func (u *unpacker) text() string { return string(u.bytes()) }
+
+// word is a text of which there are few, kept once.
+func (u *unpacker) word() string {
+	b := u.bytes()
+	w, known := u.words[string(b)]
+	if !known {
+		w = string(b)
+		u.words[w] = w
+	}
+	return w
 }
 
 func (u *unpacker) id() (id event.ID) {
@@ -191,7 +204,7 @@ func unpackSome[T any](u *unpacker, one func() T) *T {
 }
 
 func (u *unpacker) membership() membership {
-	return membership{kind: event.ActorKind(u.number()), replica: event.Chain(u.text()), since: u.number(), until: u.number()}
+	return membership{kind: event.ActorKind(u.number()), replica: event.Chain(u.word()), since: u.number(), until: u.number()}
 }
 
 func (u *unpacker) judgement() Judgement {
@@ -220,7 +233,7 @@ func (u *unpacker) object(kind Kind) Object {
 	case KindWorkspace:
 		return &Workspace{n, u.register(), u.register()}
 	case KindActor:
-		return &Actor{n, event.ActorKind(u.number()), u.register(), event.Chain(u.text()), State(u.text())}
+		return &Actor{n, event.ActorKind(u.number()), u.register(), event.Chain(u.word()), State(u.word())}
 	case KindSession:
 		return &Session{n, u.actor(), event.Surface(u.number()), u.content(), u.content(), u.id(), u.flag()}
 	case KindExecution:
@@ -230,15 +243,15 @@ func (u *unpacker) object(kind Kind) Object {
 }
 
 func (u *unpacker) envelope(kind Kind) Envelope {
-	return Envelope{ID: u.id(), SchemaVersion: u.number(), Kind: kind, Lifecycle: Lifecycle(u.text()), Frontier: u.ids(),
+	return Envelope{ID: u.id(), SchemaVersion: u.number(), Kind: kind, Lifecycle: Lifecycle(u.word()), Frontier: u.ids(),
 		CreatedAt: u.time(), UpdatedAt: u.time(), CreatedBy: u.actor(), Metadata: Metadata{Partial: u.flag(), NotUnderstood: u.flag()}}
 }
 
 func (u *unpacker) content() Text { return Text{u.text(), Content(u.number())} }
 
 func (u *unpacker) execution(n Envelope) Object {
-	return &Execution{Envelope: n, Name: u.register(), Session: u.id(), Home: event.Chain(u.text()), Launch: u.launch(),
-		State: State(u.text()), Ran: u.flag(), Turn: event.Turn{Epoch: u.number(), Driver: u.id(), Session: u.id()},
+	return &Execution{Envelope: n, Name: u.register(), Session: u.id(), Home: event.Chain(u.word()), Launch: u.launch(),
+		State: State(u.word()), Ran: u.flag(), Turn: event.Turn{Epoch: u.number(), Driver: u.id(), Session: u.id()},
 		Size: event.Size{Cols: u.number(), Rows: u.number()}, Output: u.number(), Typed: u.number(),
 		LastNote: unpackSome(u, u.number), Operators: unpackList(u, u.operator),
 		Exit:    unpackSome(u, func() event.Exit { return event.Exit{Status: u.number(), Signal: u.number()} }),
@@ -258,21 +271,19 @@ func (u *unpacker) entity(n Envelope) Object {
 	if u.require(known); u.broken {
 		return nil
 	}
-	x := &Entity{Envelope: n, Home: event.Chain(u.text()), moves: u.moves(), fields: map[string]Field{}}
+	x := &Entity{Envelope: n, Home: event.Chain(u.word()), moves: u.moves()}
 	for _, m := range x.moves {
 		x.state = x.state.beside(m.Written)
 	}
-	for c := u.count(); c > 0 && !u.broken; c-- {
-		rule, known := family.Field(u.text())
-		u.require(known)
-		x.fields[rule.Key] = u.field(rule)
-	}
+	x.fields = unpackList(u, func() Field { return u.field(&family) })
 	x.cut = unpackSome(u, u.cut)
 	x.digest = unpackSome(u, func() event.Digest { return event.Digest{Version: u.number(), Hash: u.id()} })
 	return x
 }
 
-func (u *unpacker) field(rule FieldRule) Field {
+func (u *unpacker) field(family *Family) Field {
+	rule, known := family.Field(string(u.bytes()))
+	u.require(known)
 	f := Field{Rule: rule}
 	if !rule.Set {
 		f.One.standing = unpackWritten(u, u.value)
@@ -304,7 +315,7 @@ func (u *unpacker) value() event.Value {
 
 func (u *unpacker) cut() event.Cut {
 	return event.Cut{Heads: unpackList(u, func() event.Head {
-		return event.Head{Chain: event.Chain(u.text()), Seq: u.number(), ID: u.id()}
+		return event.Head{Chain: event.Chain(u.word()), Seq: u.number(), ID: u.id()}
 	}), Past: u.ids()}
 }
 
@@ -318,7 +329,7 @@ func (u *unpacker) moves() []*move {
 		return all[n]
 	}
 	for c := u.count(); c > 0 && !u.broken; c-- {
-		w := unpackWritten(u, func() State { return State(u.text()) })
+		w := unpackWritten(u, func() State { return State(u.word()) })
 		if u.require(len(w) == 1); u.broken {
 			return nil
 		}

@@ -2,7 +2,6 @@ package object
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -27,7 +26,7 @@ func makes(f *Fold, family *Family, e event.Event) (effect, *fault.Error) {
 	if stated := State(e.Header.Facts.State); stated != family.First {
 		return effect{}, void("state_stated", fmt.Sprintf("the event states %q, and a %s begins %s", stated, family.Kind, family.First), "state the state after the event")
 	}
-	x := &Entity{Envelope: bornOf(e, family.Kind), Home: e.Header.Replica, fields: map[string]Field{}, cut: e.Header.Facts.Cut}
+	x := &Entity{Envelope: bornOf(e, family.Kind), Home: e.Header.Replica, cut: e.Header.Facts.Cut}
 	if err := x.writes(f, family, e, nil); err != nil {
 		return effect{}, err
 	}
@@ -152,12 +151,10 @@ func (x *Entity) writes(f *Fold, family *Family, e event.Event, may []string) *f
 		return nil
 	}
 	body, c := changeOf(e)
-	after := maps.Clone(x.fields)
 	for _, key := range keys {
 		rule, _ := family.Field(key)
-		after[key] = after[key].write(e, f.past, rule, body, c)
+		x.fields = x.fields.with(x.field(key).write(e, f.past, rule, body, c))
 	}
-	x.fields = after
 	return nil
 }
 

@@ -104,16 +104,18 @@ func (s *Studio) foldAt(c *cut) (*object.Fold, error) {
 			return kept.fold, nil
 		}
 	}
-	f := object.NewAt(s.p.Log, s.judgement)
-	err := s.p.Log.ScanIn(c.Cut, 0, func(_ uint64, e event.Event) error {
-		_, err := f.Apply(e)
-		return err
-	})
+	f, changed := s.sharedAt(c)
+	var err error
+	if changed.events <= refoldMost {
+		err = s.refold(f, c, changed.ids)
+	} else {
+		f, err = s.foldFrom(c)
+	}
 	if err != nil {
 		return nil, err
 	}
 	s.pasts = append(s.pasts, keptFold{c.Cut, f})
-	if len(s.pasts) > pastsMax {
+	for len(s.pasts) > pastsMax || len(s.pasts) > 1 && s.objectsOfPasts() > pastObjects {
 		s.pasts = s.pasts[1:]
 	}
 	return f, nil
@@ -125,10 +127,146 @@ type keptFold struct {
 	fold *object.Fold
 }
 
+func (s *Studio) objectsOfPasts() (n int) {
+	for _, p := range s.pasts {
+		n += p.fold.Len()
+	}
+	return n
+}
+
+// nearest is the newest fold that was kept of which all lies in a cut, and the
+// arrival from which on the cut goes on: an empty one if there is none.
+func (s *Studio) nearest(c *cut) (f *object.Fold, from uint64) {
+	for _, n := range s.keptAt() {
+		if arrived, _, err := s.p.Log.Arrived(n); err != nil || n > uint64(c.End()) || !c.Contains(arrived) {
+			continue
+		}
+		k, _, err := s.load(n)
+		if err == nil {
+			f, err = object.LoadAt(s.p.Log, s.judgement, k.objects)
+		}
+		if err == nil {
+			return f, n
+		}
+		s.tell("using objects that were kept", err)
+	}
+	return object.NewAt(s.p.Log, s.judgement), 0
+}
+
+// foldFrom folds a cut from the nearest objects that were kept.
+func (s *Studio) foldFrom(c *cut) (*object.Fold, error) {
+	f, from := s.nearest(c)
+	return f, s.p.Log.ScanIn(c.Cut, from, func(_ uint64, e event.Event) error {
+		_, err := f.Apply(e)
+		return err
+	})
+}
+
+// changed are the objects of which a cut has some events and not all, and how many.
+type changed struct {
+	ids    []event.ID
+	events int
+}
+
+// sharedAt is a fold of a cut with the objects that have not changed since. What an
+// object is rests on the events about it alone.
+func (s *Studio) sharedAt(c *cut) (f *object.Fold, since changed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f = s.fold.Only(s.judgement, func(id event.ID) bool {
+		if id == s.human.ID || id == s.system.ID {
+			since.ids = append(since.ids, id) // genesis makes them, and is not about them
+			return false
+		}
+		in, of := s.aboutIn(c, id)
+		if 0 < in && in < of {
+			since.ids, since.events = append(since.ids, id), since.events+in
+		}
+		return in > 0 && in == of
+	})
+	return f, since
+}
+
+// aboutIn counts the events about an object: those in a cut, and all. The caller
+// holds mu.
+func (s *Studio) aboutIn(c *cut, id event.ID) (in, of int) {
+	arrivals := s.about[id]
+	for _, n := range arrivals {
+		if c.Has(causal.Ordinal(n)) {
+			in++
+		}
+	}
+	return in, len(arrivals)
+}
+
+// refold adds the objects that have changed since to a fold of a cut.
+func (s *Studio) refold(f *object.Fold, c *cut, ids []event.ID) error {
+	for _, id := range ids {
+		events, err := s.eventsIn(c, id)
+		if err == nil {
+			err = f.Add(id, events)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partsAt is a fold of a cut that takes in what it is asked for alone.
+func (s *Studio) partsAt(c *cut) *object.Fold {
+	return object.NewParts(s.p.Log, s.judgement, func(id event.ID) ([]event.Event, error) { return s.eventsIn(c, id) })
+}
+
+// eventsIn are genesis and the events about an object in a cut.
+func (s *Studio) eventsIn(c *cut, id event.ID) (events []event.Event, err error) {
+	s.mu.Lock()
+	arrivals := s.about[id]
+	s.mu.Unlock()
+	for i, n := range append([]uint32{0}, arrivals...) {
+		if !c.Has(causal.Ordinal(n)) || n == 0 && i > 0 {
+			continue
+		}
+		e, err := s.p.Log.EventAt(uint64(n))
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}
+
 func (s *Studio) judgement(id event.ID) object.Judgement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fold.Judgement(id)
+}
+
+// inOne is in for an answer about one object: of a cut, which is named by a whole
+// id, it takes in what it speaks of alone.
+func (s *Studio) inOne(ctx context.Context, c Caller, ref string, at Where, use func(scene) error) (Frontier, error) {
+	past, err := s.cutOf(at.At)
+	id, partial := event.ParseID(ref)
+	if err != nil || past == nil || partial != nil || s.isHeavy(past, id) {
+		return s.in(ctx, c, at, use)
+	}
+	if _, err := s.branch(at.Branch); err != nil {
+		return nil, err
+	}
+	parts := s.partsAt(past)
+	if err := errors.Join(use(scene{s, parts, true}), parts.Failed()); err != nil {
+		return nil, err
+	}
+	return s.served(ctx, c, func() {})
+}
+
+// isHeavy reports whether so many events of a cut are about an object that all are
+// folded sooner than these are read one by one.
+func (s *Studio) isHeavy(c *cut, id event.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in, _ := s.aboutIn(c, id)
+	return in > refoldMost
 }
 
 // in calls use with the scene of a place, and mu held where it is the present

@@ -28,11 +28,7 @@ func (s *Studio) loadFloor(actor event.ID) error {
 	if err := json.Unmarshal(kept, &heads); err != nil {
 		return fault.Wrap(err, fault.DataLoss, "floor_damaged", "what this person has been shown cannot be read", "remove the file values in the data folder; no event is lost")
 	}
-	floor := make(Frontier, 0, len(heads))
-	for _, h := range heads {
-		floor = append(floor, event.Head{Chain: event.Chain(h.Chain), Seq: h.Seq, ID: h.ID})
-	}
-	s.floors[actor] = floor
+	s.floors[actor] = headsOf(heads)
 	return nil
 }
 

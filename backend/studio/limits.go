@@ -48,8 +48,24 @@ const (
 	birthNameMax = 40
 	// progressEvery is how many commits are taken between two words about it.
 	progressEvery = 500
-	// pastsMax is how many folds of cuts are kept: somebody looks at two at once.
-	pastsMax = 4
+	// pastsMax is how many folds of cuts stay in memory, since somebody looks at two
+	// at once, and pastObjects how many objects these have but for the newest.
+	pastsMax    = 4
+	pastObjects = 20_000
+	// refoldMost is how many events are read one by one for objects as they were,
+	// before all events of a cut are read in a row.
+	refoldMost = 50_000
+	// keepLeast events come between two times that the objects are kept for good,
+	// or the keepPart-th part of what there was: what is kept of a log so grows with
+	// it, and a cut begins from at most that much.
+	keepLeast, keepPart = 1 << 16, 4
+	// keepEvery is when the objects are kept, where keepTail events have come since:
+	// a start folds these in a quarter of a second, and at a million events keeping
+	// all writes some 120 MB.
+	keepEvery, keepTail = 5 * time.Minute, 1 << 14
+	// keepAtEnd is how many events are taken in at a start in the time that keeping
+	// the objects is worth.
+	keepAtEnd = 1000
 	// concurrentUsual and concurrentMax are how many concurrent events are listed
 	// when none is said, and at most: each is read.
 	concurrentUsual, concurrentMax = 100, 10_000

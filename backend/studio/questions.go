@@ -236,7 +236,7 @@ func (s *Studio) history(id event.ID) ([]event.Event, error) {
 	s.mu.Unlock()
 	events := make([]event.Event, 0, len(arrivals))
 	for _, n := range arrivals {
-		e, err := s.p.Log.EventAt(n)
+		e, err := s.p.Log.EventAt(uint64(n))
 		if err != nil {
 			return nil, err
 		}
@@ -247,9 +247,13 @@ func (s *Studio) history(id event.ID) ([]event.Event, error) {
 
 // note keeps which objects an event is about. The caller holds mu.
 func (s *Studio) note(arrival uint64, e event.Event) {
-	for _, id := range append(e.Header.Affected[:len(e.Header.Affected):len(e.Header.Affected)], e.ID) {
+	about := append(e.Header.Affected[:len(e.Header.Affected):len(e.Header.Affected)], e.ID)
+	if e.Header.Type == event.SessionClosedType {
+		about = append(about, e.Header.Session) // which it ends, and does not name
+	}
+	for _, id := range about {
 		if _, known := s.fold.Object(id); known {
-			s.about[id] = append(s.about[id], arrival)
+			s.about[id] = append(s.about[id], uint32(arrival))
 		}
 	}
 }

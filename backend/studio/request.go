@@ -91,10 +91,16 @@ func (s *Studio) remember(e event.Event) {
 	if e.Header.Type != event.ExecutionStartedType || id.IsZero() || s.requests[id] != nil {
 		return
 	}
-	r := &request{done: make(chan struct{}), started: Started{ID: e.ID}}
+	started := Started{ID: e.ID}
 	if x, known := s.fold.Execution(e.ID); known {
-		r.started.Name = x.Name.Default().Value
+		started.Name = x.Name.Default().Value
 	}
+	s.answered(id, started)
+}
+
+// answered keeps what a request has started. The caller holds mu.
+func (s *Studio) answered(id event.ID, started Started) {
+	r := &request{done: make(chan struct{}), started: started}
 	close(r.done)
 	s.keys[keyOf(id)], s.requests[id] = id, r
 }

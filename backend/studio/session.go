@@ -55,6 +55,14 @@ func keep(f Frontier) []keptHead {
 	return kept
 }
 
+func headsOf(all []keptHead) Frontier {
+	heads := make(Frontier, 0, len(all))
+	for _, h := range all {
+		heads = append(heads, event.Head{Chain: event.Chain(h.Chain), Seq: h.Seq, ID: h.ID})
+	}
+	return heads
+}
+
 var surfaceWords = map[event.Surface]string{
 	event.SurfaceCLI: "cli", event.SurfaceWindow: "window", event.SurfaceWeb: "web", event.SurfaceAPI: "api",
 	event.SurfaceMCP: "mcp", event.SurfaceSSH: "ssh", event.SurfaceAutomation: "automation", event.SurfaceSystem: "system",

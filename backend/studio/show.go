@@ -16,7 +16,7 @@ import (
 func (s *Studio) Show(ctx context.Context, c Caller, ref string, at Where) (Shown, error) {
 	var o object.Object
 	var shown Shown
-	read, err := s.in(ctx, c, at, func(sc scene) error {
+	read, err := s.inOne(ctx, c, ref, at, func(sc scene) error {
 		id, err := sc.objects.Find("", ref)
 		if err == nil {
 			o, _ = sc.objects.Object(id)

@@ -9,6 +9,7 @@ package studio
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
@@ -36,10 +37,12 @@ type Studio struct {
 	mu       sync.Mutex
 	fold     *object.Fold
 	machine  *control.Machine
-	about    map[event.ID][]uint64 // of each object: the arrivals of the events that made and named it
+	about    map[event.ID][]uint32 // of each object: the arrivals of the events that made and named it
 	records  []event.ID            // the control chain from its record 1 on
 	open     []event.ID            // requests to control that no record answers yet
 	applied  uint64                // arrivals below it are in the fold
+	kept     uint64                // as many were when the objects were kept last
+	keeping  atomic.Bool           // they are being kept
 	heads    Frontier              // the newest event of each chain that is in the fold
 	behind   bool                  // some could not be taken in, and are tried again
 	news     chan struct{}         // closed at the next change
@@ -68,6 +71,7 @@ func Open(ctx context.Context, p Ports) (*Studio, error) {
 	if err := s.adoptAll(); err != nil {
 		return nil, err
 	}
+	s.work.Go(s.keepOn)
 	return s, nil
 }
 
@@ -80,8 +84,11 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 		system: event.Actor{ID: event.Derived(genesis, "system"), Kind: event.Service},
 		fold:   object.New(p.Log), news: make(chan struct{}), sessions: map[event.ID]*session{},
 		runs: map[event.ID]*run{}, requests: map[event.ID]*request{}, watchers: map[*watcher]struct{}{}, keys: map[[keySize]byte]event.ID{},
-		floors: map[event.ID]Frontier{}, about: map[event.ID][]uint64{}}
+		floors: map[event.ID]Frontier{}, about: map[event.ID][]uint32{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.mu.Lock()
+	s.restore()
+	s.mu.Unlock()
 	return s, s.catchUp()
 }
 
@@ -89,6 +96,7 @@ func OpenForAudit(_ context.Context, p Ports) (*Studio, error) {
 func (s *Studio) Close(context.Context) error {
 	s.cancel()
 	s.work.Wait()
+	s.keepAtEnd()
 	return s.closeSessions()
 }
 
@@ -140,7 +148,11 @@ func (s *Studio) catchUp() error {
 		s.note(arrival, e)
 		s.remember(e)
 		s.touch(e)
-		return s.follow(e)
+		err := s.follow(e)
+		if err == nil && s.applied >= dueAt(s.kept) {
+			s.keepLater()
+		}
+		return err
 	})
 	s.changed()
 	return err

@@ -9,6 +9,7 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"atelier.dev/atelier/backend/badgerlog"
@@ -95,6 +96,7 @@ func (noSpools) All() ([]event.ID, error) { return nil, nil }
 
 // open opens the log and makes objects of it, as the core does.
 func (r *reader) open(folder string, k known) (err error) {
+	debug.SetGCPercent(garbagePercent)
 	tell := func(level, message string) {
 		if level == "error" {
 			fmt.Fprintln(os.Stderr, "bench: reader:", message)
@@ -108,6 +110,9 @@ func (r *reader) open(folder string, k known) (err error) {
 		Boot: "measure", Now: time.Now, Random: rand.Reader, Tell: tell})
 	return err
 }
+
+// garbagePercent is what the core lets garbage grow to, in percent of what lives.
+const garbagePercent = 40
 
 // some returns an event that is picked at random.
 func (r *reader) some() (event.Event, error) { return r.log.EventAt(r.dice.Uint64N(r.log.Count())) }
@@ -230,19 +235,19 @@ func (r *reader) opens() error {
 	if err != nil {
 		return err
 	}
-	c, times := studio.Caller{Session: o.ID}, make([]float64, len(r.works))
+	c, times, first := studio.Caller{Session: o.ID}, make([]float64, len(r.works)), r.log.Count()
 	for n, id := range r.works {
 		if times[n], err = r.show(id, c, ""); err != nil {
 			return err
 		}
 	}
 	r.Opens = [2]float64{quantile(times, 0.5), quantile(times, 0.99)}
-	before, start := r.log.Count(), time.Now()
-	made, err := r.studio.Change(ctx, c, studio.ChangeRequest{Type: event.WorkItemCreatedType, Set: map[string]any{"title": fmt.Sprintf("measured %d", before)}})
+	start := time.Now()
+	made, err := r.studio.Change(ctx, c, studio.ChangeRequest{Type: event.WorkItemCreatedType, Set: map[string]any{"title": fmt.Sprintf("measured %d", first)}})
 	if err != nil {
 		return err
 	}
-	r.Join, r.Joined = time.Since(start).Seconds(), int(r.log.Count()-before)-1
+	r.Join, r.Joined = time.Since(start).Seconds(), int(r.log.Count()-first)-1
 	for _, id := range r.works {
 		if relation, err := r.log.Relate(id, made.Ack.Event); err != nil || relation != causal.Before {
 			return errors.Join(err, fmt.Errorf("%s was opened, and is %s what was written then", id, relation))
