@@ -186,15 +186,15 @@ func TestRule10_SealsAreOfTheirReplica(t *testing.T) {
 		"of another workspace": {signed(own, func(s *event.Seal) { s.Workspace = event.ID{1} }), "workspace"},
 	})
 	within := event.Cut{Past: w.replicas[0].ids[:1]}
-	proven := func(change func(*event.Proof)) func(*parts) {
-		return func(p *parts) { change(p.items[p.index(func(i Item) bool { return i.Proof != nil })].Proof) }
+	part := func(change func(*Item)) func(*parts) {
+		return func(p *parts) { change(&p.items[p.index(func(i Item) bool { return len(i.Rest) > 0 })]) }
 	}
 	finds(t, w.bundle(within, event.ID{}), map[string]harm{
-		"the control":        {proven(func(*event.Proof) {}), ""},
-		"another path":       {proven(func(p *event.Proof) { p.Path[0] = event.ID{1} }), "proof_path"},
-		"no path":            {proven(func(p *event.Proof) { p.Path = nil }), "proof_path"},
-		"a proof not signed": {proven(func(p *event.Proof) { p.Seal.Signature = make([]byte, 64) }), "seal_signature"},
-		"a proof of another": {proven(func(p *event.Proof) { p.Seal.Workspace = event.ID{1}; _ = p.Seal.Sign(w.replicas[0].key) }), "workspace"},
+		"the control":         {part(func(*Item) {}), ""},
+		"others behind it":    {part(func(i *Item) { i.Rest[0] = event.ID{1} }), "seal_root"},
+		"others out of order": {part(func(i *Item) { slices.Reverse(i.Rest) }), "seal_root"},
+		"fewer behind it":     {part(func(i *Item) { i.Rest = i.Rest[1:] }), "event_gap"},
+		"a part not signed":   {part(func(i *Item) { i.Seal.Signature = make([]byte, 64) }), "seal_signature"},
 	})
 }
 

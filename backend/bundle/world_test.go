@@ -13,7 +13,6 @@ import (
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
-	"atelier.dev/atelier/backend/fault"
 	"atelier.dev/atelier/backend/object"
 )
 
@@ -356,14 +355,8 @@ func (w *world) Seals(chain event.Chain) iter.Seq2[event.Seal, error] {
 	}
 }
 
-func (w *world) Proof(chain event.Chain, seq uint64) (event.Proof, error) {
-	r := w.replicaOf(chain)
-	for _, s := range r.seals {
-		if seq <= s.Last {
-			return event.NewProof(s, r.ids[s.First:s.Last+1], seq)
-		}
-	}
-	return event.Proof{}, fault.New(fault.Unavailable, "unsealed", "the event has no seal", "seal it")
+func (w *world) Under(s event.Seal) ([]event.ID, error) {
+	return w.replicaOf(s.Replica).ids[s.First : s.Last+1], nil
 }
 
 // bundle writes a bundle of a cut.
