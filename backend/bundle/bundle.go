@@ -52,14 +52,14 @@ type Record struct {
 	Certificates []event.Certificate
 }
 
-// Item is what comes next in a bundle: a seal, a proof, or an event.
+// Item is what comes next in a bundle: a seal or an event.
 type Item struct {
-	// Seal covers the next events of its chain, all of which follow.
+	// Seal covers the next events of its chain.
 	Seal *event.Seal
-	// Proof covers the last events of its chain: it proves the last of them, which
-	// names all before it.
-	Proof *event.Proof
-	// Event is set where the two are nil.
+	// Rest are the ids of its last events where they are not in the bundle, which
+	// then ends the chain before them: with these the root can be made.
+	Rest []event.ID
+	// Event is set where there is no seal.
 	Event event.Event
 	// Outside tells that the event is not in the cut.
 	Outside bool

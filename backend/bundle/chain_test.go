@@ -30,7 +30,7 @@ func refuses(t *testing.T, b []byte, all map[string]harm) {
 
 func (p *parts) index(good func(Item) bool) int { return slices.IndexFunc(p.items, good) }
 
-func isEvent(i Item) bool { return i.Seal == nil && i.Proof == nil }
+func isEvent(i Item) bool { return i.Seal == nil }
 
 // of is the item with the event at a place of a chain.
 func (p *parts) of(chain event.Chain, seq uint64) int {
@@ -113,49 +113,53 @@ func rewritten(t testing.TB, e event.Event, change func(*event.Header)) event.Ev
 func TestRule04_SealsComeRightBeforeTheirEvents(t *testing.T) {
 	w, _ := two(t)
 	b := w.bundle(event.Cut{Past: w.replicas[1].ids[2:3]}, event.ID{}) // in the midst of a seal of each
-	isSeal := func(i Item) bool { return i.Seal != nil }
-	isProof := func(i Item) bool { return i.Proof != nil }
-	if p := take(t, b); p.index(isSeal) < 0 || p.index(isProof) < 0 {
-		t.Fatal("the bundle has no seal or no proof")
+	whole := func(i Item) bool { return i.Seal != nil && len(i.Rest) == 0 }
+	part := func(i Item) bool { return len(i.Rest) > 0 }
+	if p := take(t, b); p.index(whole) < 0 || p.index(part) < 0 {
+		t.Fatal("the bundle has no whole seal, or none in part")
 	}
-	last := func(p *parts) int { return len(p.items) - 1 }
+	twice := func(good func(Item) bool) func(*parts) {
+		return func(p *parts) { n := p.index(good); p.items = slices.Insert(p.items, n, p.items[n]) }
+	}
+	nobody := func(s event.Seal) func(*parts) {
+		s.Workspace, s.Root, s.Signature = w.genesis, event.ID{1}, make([]byte, 64)
+		return func(p *parts) { p.items = append(p.items, Item{Seal: &s}) }
+	}
 	refuses(t, b, map[string]harm{
-		"no seal":       {func(p *parts) { p.drop(p.index(isSeal)) }, "seal_missing"},
-		"no proof":      {func(p *parts) { p.drop(p.index(isProof)) }, "seal_missing"},
-		"a seal twice":  {func(p *parts) { n := p.index(isSeal); p.items = slices.Insert(p.items, n, p.items[n]) }, "seal_order"},
-		"a proof twice": {func(p *parts) { n := p.index(isProof); p.items = slices.Insert(p.items, n, p.items[n]) }, "seal_order"},
-		"a seal again":  {func(p *parts) { p.items = append(p.items, p.items[p.index(isSeal)]) }, "seal_order"},
+		"the control":  {func(*parts) {}, ""},
+		"no seal":      {func(p *parts) { p.drop(p.index(whole)) }, "seal_missing"},
+		"none at last": {func(p *parts) { p.drop(p.index(part)) }, "seal_missing"},
+		"a seal twice": {twice(whole), "seal_order"},
+		"a part twice": {twice(part), "seal_order"},
+		"a seal again": {func(p *parts) { p.items = append(p.items, p.items[p.index(whole)]) }, "seal_order"},
+		"a part again": {func(p *parts) { p.items = append(p.items, p.items[p.index(part)]) }, "seal_order"},
 		"a seal early": {func(p *parts) {
-			n := p.index(isSeal)
+			n := p.index(whole)
 			i := p.items[n]
 			p.drop(n)
 			p.items = slices.Insert(p.items, n-1, i)
 		}, "seal_order"},
-		"a seal without events": {func(p *parts) {
-			s := event.Seal{Workspace: w.genesis, Replica: "nobody", Root: event.ID{1}, Signature: make([]byte, 64)}
-			p.items = append(p.items, Item{Seal: &s})
-		}, "event_gap"},
-		"a seal over records": {func(p *parts) {
-			s := event.Seal{Workspace: w.genesis, Replica: event.Chain(w.genesis[:]), Last: 3, Root: event.ID{1}, Signature: make([]byte, 64)}
-			p.items = slices.Insert(p.items, 0, Item{Seal: &s})
+		"a seal after another": {func(p *parts) {
+			p.items[p.index(func(i Item) bool { return part(i) && i.Seal.First > 0 })].Seal.Prev = event.ID{1}
 		}, "seal_order"},
-		"a proof of a whole seal": {func(p *parts) {
-			n := p.index(isSeal)
-			proof, err := w.Proof(p.items[n].Seal.Replica, p.items[n].Seal.Last)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.items[n] = Item{Proof: &proof}
-		}, "proof_whole"},
-		"a proof of another": {func(p *parts) { p.items[p.index(isProof)].Proof.Event = event.ID{1} }, "proof_other"},
+		"a seal without events": {nobody(event.Seal{Replica: "nobody"}), "event_gap"},
+		"a seal over records":   {nobody(event.Seal{Replica: event.Chain(w.genesis[:])}), "seal_order"},
+		"a seal over nothing here": {func(p *parts) {
+			i := &p.items[p.index(part)]
+			i.Rest = make([]event.ID, i.Seal.Last-i.Seal.First+1)
+		}, "seal_order"},
+		"more behind it than a seal covers": {func(p *parts) {
+			p.items[p.index(part)].Rest = make([]event.ID, event.MaxSealed)
+		}, "bundle_size"},
 		"the end of a chain": {func(p *parts) {
+			s := p.items[p.index(part)]
+			p.drop(p.of(s.Seal.Replica, s.Seal.Last-uint64(len(s.Rest))))
 			p.head.Events--
-			p.drop(p.of(w.replicas[1].chain, p.items[p.index(isProof)].Proof.Seq))
 		}, "event_gap"},
-		"more than is proven": {func(p *parts) {
-			n := p.index(isProof)
-			e := w.log[w.x.numbers[w.replicas[1].ids[p.items[n].Proof.Seq+1]]]
-			p.items = slices.Insert(p.items, last(p)+1, Item{Event: e, Outside: true, Body: Bare})
+		"more than is covered": {func(p *parts) {
+			s := p.items[p.index(part)]
+			e := w.log[w.x.numbers[w.replicaOf(s.Seal.Replica).ids[s.Seal.Last+1-uint64(len(s.Rest))]]]
+			p.items = append(p.items, Item{Event: e, Outside: true, Body: Bare})
 		}, "seal_missing"},
 	})
 }

@@ -16,9 +16,9 @@ type chains struct {
 type chain struct {
 	next    uint64   // the seq that it goes on with
 	newest  event.ID // the event before that
-	covered uint64   // events before it have a seal, or the proof
+	covered uint64   // events before it have a seal
 	sealed  event.ID // the newest seal
-	proof   *event.Proof
+	over    bool     // the seal covers more than comes
 }
 
 func (c *chains) of(name event.Chain) *chain {
@@ -53,47 +53,26 @@ func (c *chains) take(e *event.Event, n uint64) error {
 	return nil
 }
 
-// begins returns the chain that a seal goes on, if it comes at its place.
-func (c *chains) begins(s *event.Seal) (*chain, error) {
+// seal is taken right where its events begin. Rest are its events that do not come.
+func (c *chains) seal(s *event.Seal, rest int) error {
 	at := c.of(s.Replica)
-	if s.Replica == c.control || c.due != nil || at.proof != nil || at.next != at.covered || s.First != at.next || s.Prev != at.sealed {
-		return nil, refused("seal_order", "a seal does not follow the one before, and its events")
+	if s.Replica == c.control || c.due != nil || at.over || at.next != at.covered || s.First != at.next || s.Prev != at.sealed {
+		return refused("seal_order", "a seal does not follow the one before, and its events")
 	}
-	c.due = at
-	return at, nil
-}
-
-func (c *chains) seal(s event.Seal) error {
-	at, err := c.begins(&s)
-	if err != nil {
-		return err
+	if uint64(rest) > s.Last-s.First {
+		return refused("seal_order", "a seal covers nothing that comes")
 	}
-	at.covered = s.Last + 1
+	var err error
+	at.covered, at.over, c.due = s.Last+1-uint64(rest), rest > 0, at
 	at.sealed, err = s.ID()
 	return err
-}
-
-// proof is taken where the seal covers more than the bundle has, and ends its chain.
-func (c *chains) proof(p event.Proof) error {
-	at, err := c.begins(&p.Seal)
-	if err != nil {
-		return err
-	}
-	if p.Seq == p.Seal.Last {
-		return refused("proof_whole", "a proof stands where its whole seal could")
-	}
-	at.covered, at.proof = p.Seq+1, &p
-	return nil
 }
 
 // end looks whether each chain has come as far as its seals say.
 func (c *chains) end() error {
 	for _, at := range c.order {
-		switch {
-		case at.next < at.covered:
+		if at.next < at.covered {
 			return refused("event_gap", "events are missing at the end of a chain")
-		case at.proof != nil && at.newest != at.proof.Event:
-			return refused("proof_other", "a chain does not end with the event that is proven")
 		}
 	}
 	return nil

@@ -40,7 +40,13 @@ func first(t testing.TB) []byte {
 
 // What is flipped anywhere is refused or found, also when the sum was made anew.
 func TestRule01_EveryByteCounts(t *testing.T) {
-	b := first(t)
+	w, c := two(t)
+	everyByteCounts(t, w.bundle(*c.Header.Facts.Cut, c.ID))
+	everyByteCounts(t, w.bundle(event.Cut{Past: w.replicas[1].ids[2:3]}, event.ID{})) // in the midst of seals
+}
+
+func everyByteCounts(t *testing.T, b []byte) {
+	t.Helper()
 	if err := readAll(iotest.OneByteReader(bytes.NewReader(b))); err != nil {
 		t.Fatal("the control:", err)
 	}
@@ -136,7 +142,7 @@ func TestRule01_FormIsOne(t *testing.T) {
 		"fewer outside":             {changed(func(p *parts) { p.head.Outside-- }), "bundle_count"},
 		"a record without place":    {changed(func(p *parts) { p.items = dropRecord(p.items, 2) }), "event_gap bundle_count"},
 		"an item of no kind":        {summed(slices.Concat(b[:len(b)-len(end)], []byte{9}, end)), "bundle_kind"},
-		"an empty seal":             {summed(slices.Concat(b[:len(b)-len(end)], []byte{kindSeal, 0}, end)), "bundle_size"},
+		"an empty seal":             {summed(slices.Concat(b[:len(b)-len(end)], []byte{kindSeal, 0, 0}, end)), "bundle_size"},
 		"a seal that is too long":   {replaced(append([]byte{kindSeal}, sizedBytes(seal)...), append([]byte{kindSeal}, sizedBytes(make([]byte, event.MaxSealBytes+1))...)), "bundle_size"},
 		"a header that is no event": {replaced(sizedBytes(last.Event.Bytes), sizedBytes([]byte{0xa0})), "schema_version"},
 		"an empty header":           {replaced(sizedBytes(last.Event.Bytes), []byte{0}), "bundle_size"},
@@ -167,6 +173,6 @@ func sizedBytes(b []byte) []byte {
 // dropRecord takes the place of a record away.
 func dropRecord(items []Item, index uint64) []Item {
 	return slices.DeleteFunc(items, func(i Item) bool {
-		return i.Seal == nil && i.Proof == nil && i.Event.Header.Class == event.Control && i.Event.Header.Seq == index
+		return isEvent(i) && i.Event.Header.Class == event.Control && i.Event.Header.Seq == index
 	})
 }

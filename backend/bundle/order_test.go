@@ -24,6 +24,7 @@ func random(t testing.TB, seed int64, acts int) *world {
 		}
 	}
 	for range acts {
+		w.narrow = r.Intn(3) == 0
 		s := sessions[r.Intn(len(sessions))]
 		switch k := r.Intn(20); {
 		case k < 6 || len(items) == 0:
@@ -252,10 +253,7 @@ func TestRule05_WhatAnEventRestsOnComesFirst(t *testing.T) {
 		for _, i := range take(t, b).items {
 			switch {
 			case i.Seal != nil:
-				covered[i.Seal.Replica] = i.Seal.Last + 1
-				continue
-			case i.Proof != nil:
-				covered[i.Proof.Seal.Replica] = i.Proof.Seq + 1
+				covered[i.Seal.Replica] = i.Seal.Last + 1 - uint64(len(i.Rest))
 				continue
 			}
 			e := &i.Event

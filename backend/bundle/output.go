@@ -15,7 +15,6 @@ const (
 	kindEvent  = 1
 	kindRecord = 2
 	kindSeal   = 3
-	kindProof  = 4
 )
 
 // outsideMark is the bit of an event that is not in the cut; its body's state is
@@ -94,25 +93,27 @@ func (o *output) record(r Record) error {
 }
 
 func (o *output) item(i Item) error {
-	var b []byte
-	var err error
-	switch {
-	case i.Seal != nil:
-		o.b = append(o.b, kindSeal)
-		b, err = event.EncodeSeal(*i.Seal)
-		o.sized(b)
-	case i.Proof != nil:
-		o.b = append(o.b, kindProof)
-		b, err = event.EncodeProof(*i.Proof)
-		o.sized(b)
-	default:
+	if i.Seal == nil {
 		o.event(i)
-	}
-	if err != nil {
+	} else if err := o.seal(i); err != nil {
 		return err
 	}
 	o.flush(bufferSize)
 	return o.err
+}
+
+func (o *output) seal(i Item) error {
+	b, err := event.EncodeSeal(*i.Seal)
+	if err != nil {
+		return err
+	}
+	o.b = append(o.b, kindSeal)
+	o.sized(b)
+	o.number(uint64(len(i.Rest)))
+	for _, id := range i.Rest {
+		o.id(id)
+	}
+	return nil
 }
 
 func (o *output) event(i Item) {

@@ -16,9 +16,9 @@ import (
 // error for ever.
 //
 // It promises of what it gives: the records come first, in their order. Of the
-// events each chain comes from its beginning without a gap, and before an event
-// comes the seal that covers it, or the proof. Whatever an event rests on comes
-// before it, if Verify has passed.
+// events each chain comes from its beginning without a gap, and right before the
+// first event that it covers comes a seal. Whatever an event rests on comes before
+// it, if Verify has passed.
 type Reader struct {
 	in      *input
 	head    Head
@@ -162,8 +162,6 @@ func (r *Reader) Next() (Item, error) {
 		r.place(&i)
 	case kind == kindSeal:
 		r.seal(&i)
-	case kind == kindProof:
-		r.proof(&i)
 	default:
 		r.in.fail(refused("bundle_kind", "the bundle holds something of no known kind"))
 	}
@@ -218,32 +216,20 @@ func (r *Reader) take(i *Item, mark byte) {
 
 func (r *Reader) seal(i *Item) {
 	b := r.in.sized("a seal", 1, event.MaxSealBytes)
+	for range r.in.number("the count of what a seal covers besides", 0, event.MaxSealed-1) {
+		i.Rest = append(i.Rest, r.in.id())
+	}
 	if r.in.err != nil {
 		return
 	}
 	s, err := event.DecodeSeal(b)
 	if err == nil {
-		err = r.chains.seal(s)
+		err = r.chains.seal(&s, len(i.Rest))
 	}
 	if err != nil {
 		r.in.fail(err)
 	}
 	i.Seal = &s
-}
-
-func (r *Reader) proof(i *Item) {
-	b := r.in.sized("a proof", 1, event.MaxProofBytes)
-	if r.in.err != nil {
-		return
-	}
-	p, err := event.DecodeProof(b)
-	if err == nil {
-		err = r.chains.proof(p)
-	}
-	if err != nil {
-		r.in.fail(err)
-	}
-	i.Proof = &p
 }
 
 // end reads the sum, and looks whether all that was announced has come.

@@ -143,12 +143,11 @@ func TestRule09_AuthorsAreOfTheWorkspace(t *testing.T) {
 	forge := func(change func(*event.Header)) func(*parts) {
 		return func(p *parts) { w.forge(p, w.replicas[1], change) }
 	}
-	record := w.x.records[1].Event.ID
 	finds(t, b, map[string]harm{
 		"the control":              {func(*parts) {}, ""},
 		"an event of another":      {forge(func(h *event.Header) { h.Workspace = event.ID{1} }), "fold workspace"},
 		"a basis that goes back":   {forge(func(h *event.Header) { h.Basis = event.Basis{Record: w.genesis} }), "basis digest"},
-		"a basis of another index": {forge(func(h *event.Header) { h.Basis = event.Basis{Record: record} }), "basis digest"},
+		"a basis of another index": {forge(func(h *event.Header) { h.Basis = event.Basis{Index: 1, Record: w.genesis} }), "basis digest"},
 		"another epoch":            {forge(func(h *event.Header) { h.ViewEpoch = 2 }), "view_epoch digest"},
 	})
 	stranger := ends(t)
@@ -187,15 +186,15 @@ func TestRule10_SealsAreOfTheirReplica(t *testing.T) {
 		"of another workspace": {signed(own, func(s *event.Seal) { s.Workspace = event.ID{1} }), "workspace"},
 	})
 	within := event.Cut{Past: w.replicas[0].ids[:1]}
-	proven := func(change func(*event.Proof)) func(*parts) {
-		return func(p *parts) { change(p.items[p.index(func(i Item) bool { return i.Proof != nil })].Proof) }
+	part := func(change func(*Item)) func(*parts) {
+		return func(p *parts) { change(&p.items[p.index(func(i Item) bool { return len(i.Rest) > 0 })]) }
 	}
 	finds(t, w.bundle(within, event.ID{}), map[string]harm{
-		"the control":        {proven(func(*event.Proof) {}), ""},
-		"another path":       {proven(func(p *event.Proof) { p.Path[0] = event.ID{1} }), "proof_path"},
-		"no path":            {proven(func(p *event.Proof) { p.Path = nil }), "proof_path"},
-		"a proof not signed": {proven(func(p *event.Proof) { p.Seal.Signature = make([]byte, 64) }), "seal_signature"},
-		"a proof of another": {proven(func(p *event.Proof) { p.Seal.Workspace = event.ID{1}; _ = p.Seal.Sign(w.replicas[0].key) }), "workspace"},
+		"the control":         {part(func(*Item) {}), ""},
+		"others behind it":    {part(func(i *Item) { i.Rest[0] = event.ID{1} }), "seal_root"},
+		"others out of order": {part(func(i *Item) { slices.Reverse(i.Rest) }), "seal_root"},
+		"fewer behind it":     {part(func(i *Item) { i.Rest = i.Rest[1:] }), "event_gap"},
+		"a part not signed":   {part(func(i *Item) { i.Seal.Signature = make([]byte, 64) }), "seal_signature"},
 	})
 }
 
@@ -241,6 +240,11 @@ func TestRule12_RecordsAreCertified(t *testing.T) {
 			return all
 		}), "certificate"},
 		"under another": {with(1, func([]event.Certificate) []event.Certificate { return w.signed[2] }), "certificate"},
+		"under another of its index": {with(1, func(all []event.Certificate) []event.Certificate {
+			all[0].Record = event.ID{1}
+			_ = all[0].Sign(w.replicas[0].key)
+			return all
+		}), "certificate"},
 		"of one who is no voter": {with(2, func(all []event.Certificate) []event.Certificate {
 			return sortCertificates(append(all, w.certificate(w.x.records[2].Event, w.replicas[1])))
 		}), "certificate"},
@@ -299,6 +303,65 @@ func TestRule13_RecordsAreDecidedAgain(t *testing.T) {
 	}
 }
 
+// A refusal was judged by the cut of its checkpoint too, which it does not freeze.
+func TestRule07_WhatARefusalWasJudgedByIsHere(t *testing.T) {
+	w := newWorld(t, 2)
+	a := w.open(0, w.anna)
+	b := w.open(1, a.enrol("worker", 1))
+	trace := title("a run")
+	open := b.write(event.TraceOpenedType, &trace, event.Facts{State: "open", Fields: trace.Keys()}, nil)
+	w.seal()
+	quiet := a.propose("quiet", "quiescent", event.Cut{Past: []event.ID{open.ID}})
+	w.narrow = true
+	if record := a.finalize(quiet.ID); record.Header.Facts.Decision.Reason != "not_quiescent" {
+		t.Fatalf("it is %+v", record.Header.Facts.Decision)
+	}
+	last := a.add("Read the logs")
+	w.seal()
+	bundle := w.bundle(event.Cut{Past: []event.ID{last.ID}}, event.ID{})
+	clean(t, bundle)
+	p := take(t, bundle)
+	n := p.index(func(i Item) bool { return i.Event.ID == open.ID })
+	if n < 0 || !p.items[n].Outside {
+		t.Error("what the record was judged by is not here")
+	}
+}
+
+// Of two cuts the later may hold what lies before an event of the earlier on its
+// chain.
+func TestRule13_CutsAreFoldedInTheOrderOfTheirChains(t *testing.T) {
+	w := newWorld(t, 1)
+	a := w.open(0, w.anna)
+	run := a.write(event.ExecutionStartedType, &event.ExecutionStarted{Name: "build"}, event.Facts{State: "starting"}, nil)
+	var changes []event.Event
+	for n := range 2 {
+		s := w.open(0, w.anna)
+		changes = append(changes, s.write(event.ExecutionControlChangedType, &event.Remark{}, event.Facts{Turn: &event.Turn{Epoch: uint64(n + 1), Driver: w.anna.ID, Session: s.id}},
+			[]event.ID{run.ID}, run.ID))
+	}
+	for name, cut := range map[string]event.Cut{"gap": {Past: []event.ID{changes[1].ID}}, "whole": w.heads()} {
+		if j := w.fold.Judgement(changes[0].ID); j.Verdict != object.Valid {
+			t.Fatal(j.Why)
+		}
+		a.propose(name, "suspended", cut)
+	}
+	gap, whole := w.named("gap"), w.named("whole")
+	a.finalize(gap)
+	a.finalize(whole)
+	w.seal()
+	clean(t, w.bundle(w.heads(), event.ID{}))
+}
+
+// named is the checkpoint of a name.
+func (w *world) named(name string) event.ID {
+	w.t.Helper()
+	id, err := w.fold.Find(object.KindCheckpoint, name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
 // decideAs makes a record that is not what its request makes it.
 func (w *world) decideAs(request event.Event, change func(*event.Header)) {
 	w.t.Helper()
@@ -354,6 +417,9 @@ func TestRule14_TheDigestIsComputed(t *testing.T) {
 	}
 	finds(t, b, map[string]harm{
 		"another digest": {func(p *parts) { p.head.Digest.Hash = event.ID{1} }, "digest"},
+	})
+	finds(t, w.bundle(w.heads(), event.ID{}), map[string]harm{
+		"another digest of a cut without a checkpoint": {func(p *parts) { p.head.Digest.Hash = event.ID{1} }, "digest"},
 	})
 	// A checkpoint that was finalized with another digest, by a voter that lies.
 	a := w.open(0, w.anna)

@@ -19,7 +19,7 @@ type Report struct {
 	Genesis  event.ID
 	Events   uint64 // of the cut
 	Outside  uint64
-	Seals    uint64 // with proofs
+	Seals    uint64
 	Absent   uint64 // bodies of the cut that are withheld or gone
 	Findings []Finding
 	More     uint64 // findings beyond MaxFindings
@@ -162,9 +162,7 @@ func (a *audit) events() error {
 		case err != nil:
 			return err
 		case i.Seal != nil:
-			a.seal(*i.Seal)
-		case i.Proof != nil:
-			a.proof(*i.Proof)
+			a.seal(i.Seal, i.Rest)
 		default:
 			err = a.event(&i, start)
 		}

@@ -13,7 +13,6 @@ import (
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
-	"atelier.dev/atelier/backend/fault"
 	"atelier.dev/atelier/backend/object"
 )
 
@@ -30,6 +29,7 @@ type world struct {
 	replicas []*replica
 	signed   map[uint64][]event.Certificate
 	clock    int64
+	narrow   bool // a record is judged by what its request follows alone
 }
 
 // replica is a chain with its key.
@@ -250,6 +250,10 @@ func (w *world) decide(request event.Event, change func(*control.Entry)) event.E
 	w.t.Helper()
 	w.seal()
 	e := control.Entry{Request: request, AsOf: w.heads(), Time: w.clock}
+	if w.narrow {
+		e.AsOf = event.Cut{}
+		e.AsOf.Past, _ = w.maximal([]event.ID{request.ID, w.machine.Last().Record})
+	}
 	may := w.machine.MayFollow(request)
 	front, _ := w.maximal(may)
 	e.Behind = slices.DeleteFunc(may, func(id event.ID) bool { return slices.Contains(front, id) })
@@ -260,7 +264,7 @@ func (w *world) decide(request event.Event, change func(*control.Entry)) event.E
 		}
 	}
 	var err error
-	if e.Witness, err = control.Witness(request, w.genesis, w.fold, frozen); err != nil {
+	if e.Witness, err = control.Witness(request, w.genesis, w.foldOf(e.AsOf).Objects, frozen); err != nil {
 		w.t.Fatal(err)
 	}
 	if change != nil {
@@ -351,14 +355,8 @@ func (w *world) Seals(chain event.Chain) iter.Seq2[event.Seal, error] {
 	}
 }
 
-func (w *world) Proof(chain event.Chain, seq uint64) (event.Proof, error) {
-	r := w.replicaOf(chain)
-	for _, s := range r.seals {
-		if seq <= s.Last {
-			return event.NewProof(s, r.ids[s.First:s.Last+1], seq)
-		}
-	}
-	return event.Proof{}, fault.New(fault.Unavailable, "unsealed", "the event has no seal", "seal it")
+func (w *world) Under(s event.Seal) ([]event.ID, error) {
+	return w.replicaOf(s.Replica).ids[s.First : s.Last+1], nil
 }
 
 // bundle writes a bundle of a cut.

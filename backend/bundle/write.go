@@ -38,8 +38,8 @@ type Vouchers interface {
 	Certificates(index uint64) ([]event.Certificate, error)
 	// Seals gives the seals of a chain from its first event on.
 	Seals(chain event.Chain) iter.Seq2[event.Seal, error]
-	// Proof proves the event at a place of a chain.
-	Proof(chain event.Chain, seq uint64) (event.Proof, error)
+	// Under returns the ids of all events under a seal, in the order of its chain.
+	Under(s event.Seal) ([]event.ID, error)
 }
 
 // Request is what a bundle is asked to be of.
@@ -59,7 +59,7 @@ type Request struct {
 type Written struct {
 	ID   event.ID
 	Head Head
-	// Seals counts them, with proofs; Bodies those that are in it.
+	// Seals counts them, and Bodies those that are in it.
 	Seals, Bodies uint64
 	Bytes         uint64
 }
@@ -203,12 +203,13 @@ func (w *writing) seal(l *lane, seq uint64) error {
 	}
 	s.until = seal.Last + 1
 	w.made.Seals++
-	if seal.Last <= l.last() {
-		return w.out.item(Item{Seal: &seal})
+	i := Item{Seal: &seal}
+	if seal.Last > l.last() {
+		ids, err := w.from.Under(seal)
+		if err != nil {
+			return err
+		}
+		i.Rest = ids[l.last()+1-seal.First:]
 	}
-	p, err := w.from.Proof(l.chain, l.last())
-	if err != nil {
-		return err
-	}
-	return w.out.item(Item{Proof: &p})
+	return w.out.item(i)
 }
