@@ -81,6 +81,11 @@ func (l *Log) Audit(ctx context.Context, progress func(done, of uint64)) (AuditR
 }
 
 func (a *audit) pass(ctx context.Context) error {
+	if err := a.learn(); fault.Is(err, "log_closed") {
+		return err
+	} else if err != nil {
+		a.report.find("event", "control", err.Error())
+	}
 	if err := a.seals(ctx); err != nil {
 		return err
 	}

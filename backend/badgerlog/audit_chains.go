@@ -36,6 +36,13 @@ func (a *audit) foreign(where string, n uint64, e event.Event) {
 	a.antichain(where, h, l.related(h.Parents))
 }
 
+// learn looks at the records once: who wrote may be enrolled by any of them.
+func (a *audit) learn() error {
+	a.log.orderMu.Lock()
+	defer a.log.orderMu.Unlock()
+	return a.log.learnMembers()
+}
+
 // antichain tells of parents that lie in the past of one another.
 func (a *audit) antichain(where string, h *event.Header, err error) {
 	if len(h.Parents) > 1 && err != nil {

@@ -34,21 +34,26 @@ func newChains(own event.Chain, genesis event.ID) chains {
 	return chains{own: own, control: event.Chain(genesis[:]), of: map[event.Chain][]int{}}
 }
 
-// add takes an event of which the order has said on which line it lies, and on
-// which the one before it, -1 for none.
-func (c *chains) add(on, from int, n causal.Ordinal, e *event.Event) {
+// begin adds a line that goes on from an event of another, NoEvent for none.
+func (c *chains) begin(chain event.Chain, fork causal.Ordinal, order *causal.Order) {
+	l := chainLine{chain: chain, from: -1}
+	if fork != causal.NoEvent {
+		l.from = order.Line(fork)
+		l.first = c.lines[l.from].seqOf(fork) + 1
+	}
+	c.of[chain] = append(c.of[chain], len(c.lines))
+	c.lines = append(c.lines, l)
+}
+
+// add takes an event that the order has just taken.
+func (c *chains) add(n causal.Ordinal, e *event.Event, order *causal.Order) {
+	on := order.Line(n)
 	if on == len(c.lines) {
-		c.begin(chainOf(e), from, e.Header.Seq)
+		c.begin(chainOf(e), order.Fork(on), order)
 	}
 	l := &c.lines[on]
 	l.arrivals = append(l.arrivals, n)
 	l.basis, l.knows = e.Header.Basis.Index, true
-}
-
-// begin begins a line with its first seq, which forked from another, -1 for none.
-func (c *chains) begin(chain event.Chain, from int, first uint64) {
-	c.of[chain] = append(c.of[chain], len(c.lines))
-	c.lines = append(c.lines, chainLine{chain: chain, first: first, from: from})
 }
 
 // at returns the arrival of a line's event by its seq.

@@ -87,11 +87,21 @@ func TestRule08_BothForksAreKept(t *testing.T) {
 			}
 			accused(t, l, f.chain, 2)
 			auditClean(t, l)
-			dir := l.o.Dir
-			l.Close()
-			l = openWith(t, homeOf(dir))
-			accused(t, l, f.chain, 2)
-			auditClean(t, l)
+			heads, dir := fmt.Sprint(l.Heads()), l.o.Dir
+			for _, indexed := range []bool{false, true} {
+				if indexed {
+					if err := l.KeepIndex(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				l.Close()
+				l = openWith(t, homeOf(dir))
+				if got := fmt.Sprint(l.Heads()); got != heads || indexed != (l.indexed.Load() > 0) {
+					t.Errorf("opened with an index %v: heads %s, were %s", indexed, got, heads)
+				}
+				accused(t, l, f.chain, 2)
+				auditClean(t, l)
+			}
 		})
 	}
 }

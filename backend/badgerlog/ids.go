@@ -93,7 +93,7 @@ func (t *ids) between(low, high event.ID, below uint64, most int) (found []event
 	}
 	for at, end := t.first(low), t.first(high); (at <= end || t.slots[at%len(t.slots)] != 0) && len(found) < most; at++ {
 		slot := t.slots[at%len(t.slots)]
-		if slot == 0 || uint64(slot) > below {
+		if slot == 0 || uint64(slot-1) >= below {
 			continue
 		}
 		if id := t.at(uint64(slot - 1)); bytes.Compare(id[:], low[:]) >= 0 && bytes.Compare(id[:], high[:]) <= 0 {

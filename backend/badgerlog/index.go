@@ -23,10 +23,24 @@ const (
 )
 
 // KeepIndex keeps what the log has learnt, so that the next Open need not read all
-// events. Appending waits meanwhile.
+// events. Appending waits meanwhile, and it waits for a group that is not durable.
 func (l *Log) KeepIndex() error {
 	l.orderMu.RLock()
 	defer l.orderMu.RUnlock()
+	for l.visible < l.ids.count {
+		l.orderMu.RUnlock()
+		changed := l.Changed()
+		err := l.refuseIfReadOnly()
+		l.orderMu.RLock()
+		if err != nil {
+			return err
+		}
+		if l.visible < l.ids.count {
+			l.orderMu.RUnlock()
+			<-changed
+			l.orderMu.RLock()
+		}
+	}
 	err := l.writeCache(indexName, l.writeIndex)
 	if err == nil {
 		l.indexed.Store(l.ids.count)
@@ -80,10 +94,9 @@ func (l *Log) recall() (from uint64) {
 		return 0
 	}
 	known := l.loadIndex()
-	if err := errors.Join(l.recallChains(known), l.recallMembers()); err != nil {
+	if err := l.chains.recall(l, known); err != nil {
 		l.o.Tell("warn", "the index is not taken: "+err.Error())
-		l.ids, l.held, l.order, l.members = ids{}, held{}, &causal.Order{}, members{}
-		l.runs.firsts, l.runs.end = nil, 0
+		l.ids, l.held, l.order, l.runs.firsts, l.runs.end = ids{}, held{}, &causal.Order{}, nil, 0
 		l.chains = newChains(l.replica, l.at.Genesis)
 		return 0
 	}
@@ -91,52 +104,17 @@ func (l *Log) recall() (from uint64) {
 	return known
 }
 
-// recallChains learns from the order which events lie on which line. The newest of
-// each is read: it says what it rests on.
-func (l *Log) recallChains(known uint64) error {
-	c := &l.chains
+// recall learns from the order which events lie on which line.
+func (c *chains) recall(l *Log, known uint64) error {
 	for n := range causal.Ordinal(known) {
 		on := l.order.Line(n)
+		if on > len(c.lines) {
+			return errCacheDamaged
+		}
 		if on == len(c.lines) {
-			from, first := l.afterFork(on)
-			c.begin(l.order.Replica(n), from, first)
+			c.begin(l.order.Replica(n), l.order.Fork(on), l.order)
 		}
 		c.lines[on].arrivals = append(c.lines[on].arrivals, n)
-	}
-	for i := range c.lines {
-		on := &c.lines[i]
-		e, err := l.eventAt(uint64(on.arrivals[len(on.arrivals)-1]))
-		if err != nil {
-			return err
-		}
-		on.basis, on.knows = e.Header.Basis.Index, true
-	}
-	return nil
-}
-
-// afterFork returns the line that another forked from, -1 for none, and the seq that
-// it begins with.
-func (l *Log) afterFork(line int) (from int, first uint64) {
-	fork := l.order.Fork(line)
-	if fork == causal.NoEvent {
-		return -1, 0
-	}
-	_, seq := l.placeOf(fork)
-	return l.order.Line(fork), seq + 1
-}
-
-// recallMembers reads the records, which say who is enrolled.
-func (l *Log) recallMembers() error {
-	records := l.chains.controlLine()
-	if records == nil {
-		return nil
-	}
-	for _, n := range records.arrivals {
-		e, err := l.eventAt(uint64(n))
-		if err != nil {
-			return err
-		}
-		l.members.take(&e.Header)
 	}
 	return nil
 }

@@ -41,10 +41,35 @@ func (m *members) enrolled(replica event.Chain, index uint64) bool {
 	return is && since <= index
 }
 
-// mayWrite refuses events of a replica that no record enrols.
+// learnMembers looks at the durable records that no start has read: an index spares
+// reading all events. The caller holds orderMu.
+func (l *Log) learnMembers() error {
+	records := l.chains.controlLine()
+	for l.members.next < records.next() {
+		n, _ := records.at(l.members.next)
+		if uint64(n) >= l.visible {
+			return nil
+		}
+		e, err := l.eventAt(uint64(n))
+		if err != nil {
+			return err
+		}
+		l.members.take(&e.Header)
+	}
+	return nil
+}
+
+// mayWrite refuses events of a replica that no record enrols. Genesis enrols the
+// first voter.
 func (l *Log) mayWrite(basis event.Basis) error {
-	l.orderMu.RLock()
-	defer l.orderMu.RUnlock()
+	if l.replica == l.voters[0] {
+		return nil
+	}
+	l.orderMu.Lock()
+	defer l.orderMu.Unlock()
+	if err := l.learnMembers(); err != nil {
+		return err
+	}
 	if l.members.enrolled(l.replica, basis.Index) {
 		return nil
 	}

@@ -172,11 +172,7 @@ func (l *Log) learn(e *event.Event) error {
 	if err != nil {
 		return err
 	}
-	from := -1
-	if entry.Prev != causal.NoEvent {
-		from = l.order.Line(entry.Prev)
-	}
-	l.chains.add(l.order.Line(n), from, n, e)
+	l.chains.add(n, e, l.order)
 	l.ids.add(e.ID)
 	l.held.add(e)
 	l.members.take(&e.Header)

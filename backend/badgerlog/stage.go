@@ -32,11 +32,14 @@ type stager struct {
 func (l *Log) stage(g *group, a *admission) {
 	l.orderMu.Lock()
 	defer l.orderMu.Unlock()
-	l.visible = everything
-	defer func() { l.visible = l.at.Events }()
 	s := &stager{Log: l, g: g, a: a}
 	g.foreign = true
-	err := s.take()
+	err := l.learnMembers()
+	if err == nil {
+		l.visible = everything
+		defer func() { l.visible = l.at.Events }()
+		err = s.take()
+	}
 	for _, c := range s.covers {
 		if e := s.writeCover(c); e != nil {
 			l.fail(e) // without its seal the group must not become durable
@@ -182,7 +185,9 @@ func (s *stager) put(c *candidate) error {
 	if err := s.prove(c, on, n); err != nil {
 		return err
 	}
-	s.a.todo = append(s.waits.wake(c.ID), s.a.todo...)
+	if ready := s.waits.wake(c.ID); len(ready) > 0 {
+		s.a.todo = append(ready, s.a.todo...)
+	}
 	return nil
 }
 

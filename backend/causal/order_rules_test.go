@@ -229,7 +229,7 @@ func TestRule12_AHeadHasItsSideOfAFork(t *testing.T) {
 		for n := range Ordinal(x.Len()) {
 			on = append(on, x.Line(n))
 		}
-		if fmt.Sprint(on) != "[0 1 1 1 2 2]" {
+		if fmt.Sprint(on) != "[0 1 1 1 2 2]" || x.Fork(2) != base || x.Fork(1) != NoEvent {
 			t.Errorf("turned %v: the lines are %v", turned, on)
 		}
 		// The control: the base has neither side.
