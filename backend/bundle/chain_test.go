@@ -156,6 +156,13 @@ func TestRule04_SealsComeRightBeforeTheirEvents(t *testing.T) {
 			p.drop(p.of(s.Seal.Replica, s.Seal.Last-uint64(len(s.Rest))))
 			p.head.Events--
 		}, "event_gap"},
+		"a seal that begins within another": {func(p *parts) {
+			i := p.items[p.index(part)]
+			s := *i.Seal
+			s.First = s.Last + 1 - uint64(len(i.Rest))
+			s.Prev, _ = i.Seal.ID()
+			p.items = append(p.items, Item{Seal: &s}, Item{Event: w.log[w.x.numbers[w.replicaOf(s.Replica).ids[s.First]]], Outside: true, Body: Bare})
+		}, "seal_order"},
 		"more than is covered": {func(p *parts) {
 			s := p.items[p.index(part)]
 			e := w.log[w.x.numbers[w.replicaOf(s.Seal.Replica).ids[s.Seal.Last+1-uint64(len(s.Rest))]]]

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/bundle"
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
@@ -13,6 +14,7 @@ import (
 
 // Log is the durable causal log of this replica (badgerlog).
 type Log interface {
+	bundle.Vouchers
 	Append(ctx context.Context, d event.Draft) (event.Event, error)
 	// AppendRecord makes the next record of the control chain durable.
 	AppendRecord(ctx context.Context, r control.Record) (event.Event, error)
@@ -31,6 +33,10 @@ type Log interface {
 	Cut(named event.Cut) (causal.Cut, error)
 	// Arrived returns the first n arrivals, and the heads that name them.
 	Arrived(n uint64) (causal.Cut, event.Cut, error)
+	// Whole makes a cut whole by chains.
+	Whole(in causal.Cut) causal.Cut
+	// RecordAt returns the arrival number of a record of control.
+	RecordAt(index uint64) (arrival uint64, known bool)
 	// IDs returns the events of a cut, as they came.
 	IDs(in causal.Cut) []event.ID
 	// ScanIn is Scan for the events of a cut alone.
