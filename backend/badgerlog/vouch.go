@@ -1,6 +1,7 @@
 package badgerlog
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 
@@ -26,6 +27,56 @@ func (l *Log) RecordAt(index uint64) (arrival uint64, known bool) {
 		return 0, false
 	}
 	return uint64(l.order.Record(int(index))), true
+}
+
+// EventsAt gives the durable events of some arrivals, ascending. A run is read once
+// for all its events. It stops at the first error of fn and returns it. Faults as of
+// EventAt.
+func (l *Log) EventsAt(arrivals []uint64, fn func(arrival uint64, e event.Event) error) error {
+	for len(arrivals) > 0 {
+		if arrivals[0] >= l.Count() {
+			_, err := l.EventAt(arrivals[0])
+			return err
+		}
+		n, run, err := l.runOf(arrivals[0])
+		if err != nil {
+			return err
+		}
+		for ; len(run) > 0 && len(arrivals) > 0; n++ {
+			record, rest, ok := cutRecord(run)
+			if !ok {
+				return dataLoss("event_damaged", fmt.Sprintf("event %d is damaged: its run is cut", n))
+			}
+			if run = rest; n != arrivals[0] {
+				continue
+			}
+			arrivals = arrivals[1:]
+			var e event.Event
+			if err := readRecord(&e, n, record); err != nil {
+				return err
+			}
+			if err := fn(n, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// runOf returns a copy of the run that holds an arrival, from there on.
+func (l *Log) runOf(arrival uint64) (first uint64, run []byte, err error) {
+	if first, err = l.firstOf(arrival); err == nil {
+		run, err = l.get(number('a', first))
+	}
+	if err == nil {
+		if first, run = dropBefore(arrival, first, run); len(run) == 0 {
+			err = errors.New("its run ends before it")
+		}
+	}
+	if err != nil && !fault.Is(err, "log_closed") {
+		err = dataLoss("event_lost", fmt.Sprintf("event %d cannot be read: %v", arrival, err))
+	}
+	return first, run, err
 }
 
 // Seals gives the seals of a chain from its first event on, as far as there are

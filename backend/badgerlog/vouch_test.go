@@ -2,6 +2,8 @@ package badgerlog
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 
 	"atelier.dev/atelier/backend/event"
@@ -91,5 +93,35 @@ func TestACutIsMadeWhole(t *testing.T) {
 	}
 	if err := l.Seal(context.Background()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Events are the same whether one or many are read at one go.
+func TestEventsAreReadAtOneGo(t *testing.T) {
+	l := mustOpen(t, t.TempDir())
+	defer l.Close()
+	decided(t, l, 40)
+	for step := 1; step < 7; step++ {
+		var want, got []uint64
+		for n := uint64(step % 3); n < l.Count(); n += uint64(step) {
+			want = append(want, n)
+		}
+		if err := l.EventsAt(want, func(n uint64, e event.Event) error {
+			one, err := l.EventAt(n)
+			if err != nil || one.ID != e.ID || string(one.Body) != string(e.Body) {
+				t.Errorf("event %d is %v: %v", n, e.ID, err)
+			}
+			got = append(got, n)
+			return nil
+		}); err != nil || !slices.Equal(got, want) {
+			t.Errorf("read %v, want %v: %v", got, want, err)
+		}
+	}
+	if err := l.EventsAt([]uint64{1, l.Count()}, func(uint64, event.Event) error { return nil }); !fault.Is(err, "event_unknown") {
+		t.Error("what is not here:", err)
+	}
+	stop := errors.New("enough")
+	if err := l.EventsAt([]uint64{1, 2}, func(uint64, event.Event) error { return stop }); !errors.Is(err, stop) {
+		t.Error(err)
 	}
 }

@@ -12,6 +12,9 @@ const (
 	maxVersion = 1<<32 - 1
 	// bufferSize is read of a file, and written to one, at a time.
 	bufferSize = 64 << 10
+	// batch is how many events are read of a log at one go: of the largest they take
+	// 128 MB, and of the usual ones a tenth of one.
+	batch = 256
 	// MaxFindings bounds a report: who reads one looks at the first.
 	MaxFindings = 100
 )

@@ -174,23 +174,27 @@ func (a *audit) events() error {
 
 func (a *audit) event(i *Item, start int64) error {
 	e := &i.Event
-	where := fmt.Sprintf("event %d of its chain, %s", e.Header.Seq, e.ID)
 	ready, err := a.x.add(i, start)
 	if err != nil {
-		return a.harm(fault.Of(err).Reason, where+": "+fault.Of(err).Message)
+		return a.harm(fault.Of(err).Reason, named(e)+": "+fault.Of(err).Message)
 	}
 	n := a.x.numbers[e.ID]
 	if !a.turns.take(e.Chain(), n, ready) {
-		a.report.find("event_order", where+" comes later than its turn is")
+		a.report.find("event_order", named(e)+" comes later than its turn is")
 	}
 	a.count(i)
-	a.author(where, e)
+	a.author(e)
 	a.cover(e)
 	if i.Body == Here && event.BodyHash(e.Body) != e.Header.BodyHash {
-		a.report.find("body_hash", where+" has a body that is not the one its header names")
+		a.report.find("body_hash", named(e)+" has a body that is not the one its header names")
 	}
 	a.note(n, e)
-	return a.apply(where, i)
+	return a.apply(i)
+}
+
+// named is how a finding names an event.
+func named(e *event.Event) string {
+	return fmt.Sprintf("event %d of its chain, %s", e.Header.Seq, e.ID)
 }
 
 func (a *audit) count(i *Item) {
@@ -206,7 +210,7 @@ func (a *audit) count(i *Item) {
 }
 
 // author holds an event to its workspace, and to the records that its author held.
-func (a *audit) author(where string, e *event.Event) {
+func (a *audit) author(e *event.Event) {
 	h := &e.Header
 	if h.Facts.Genesis != nil {
 		return
@@ -214,13 +218,13 @@ func (a *audit) author(where string, e *event.Event) {
 	since, known := a.replicas[h.Replica]
 	switch {
 	case h.Workspace != a.report.Genesis:
-		a.report.find("workspace", where+" belongs to another workspace")
+		a.report.find("workspace", named(e)+" belongs to another workspace")
 	case h.Basis.Record != a.x.records[h.Basis.Index].Event.ID || h.Basis.Index < a.bases[h.Replica]:
-		a.report.find("basis", where+" does not rest on a record that its author held")
+		a.report.find("basis", named(e)+" does not rest on a record that its author held")
 	case h.Class != event.Control && (!known || since > h.Basis.Index):
-		a.report.find("replica_unknown", where+" lies on the chain of a replica that no record up to its basis names")
+		a.report.find("replica_unknown", named(e)+" lies on the chain of a replica that no record up to its basis names")
 	case h.ViewEpoch != a.x.records[0].Event.Header.Facts.Genesis.Epoch:
-		a.report.find("view_epoch", where+" has an epoch that is not the one at its basis")
+		a.report.find("view_epoch", named(e)+" has an epoch that is not the one at its basis")
 	}
 	a.bases[h.Replica] = max(a.bases[h.Replica], h.Basis.Index)
 }
@@ -230,20 +234,25 @@ func (a *audit) note(n causal.Ordinal, e *event.Event) {
 	if t := e.Header.Type; t == event.ActorEnrolledType || t == event.ActorRetiredType {
 		a.actors = append(a.actors, n)
 	}
-	for _, id := range append([]event.ID{e.ID}, e.Header.Affected...) {
-		if _, asked := a.named[id]; asked {
-			a.named[id] = append(a.named[id], n)
-		}
+	a.noteOf(n, e.ID)
+	for _, id := range e.Header.Affected {
+		a.noteOf(n, id)
 	}
 }
 
-func (a *audit) apply(where string, i *Item) error {
+func (a *audit) noteOf(n causal.Ordinal, id event.ID) {
+	if _, asked := a.named[id]; asked {
+		a.named[id] = append(a.named[id], n)
+	}
+}
+
+func (a *audit) apply(i *Item) error {
 	_, err := a.full.Apply(i.Event)
 	if err == nil && !i.Outside {
 		_, err = a.fold.Apply(i.Event)
 	}
 	if err != nil {
-		return a.harm("fold", where+" cannot be folded: "+fault.Of(err).Message)
+		return a.harm("fold", named(&i.Event)+" cannot be folded: "+fault.Of(err).Message)
 	}
 	return nil
 }

@@ -316,6 +316,15 @@ func (w *world) ArrivalOf(id event.ID) (uint64, error) {
 
 func (w *world) EventAt(n uint64) (event.Event, error) { return w.log[n], nil }
 
+func (w *world) EventsAt(arrivals []uint64, each func(uint64, event.Event) error) error {
+	for _, n := range arrivals {
+		if err := each(n, w.log[n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *world) RecordAt(index uint64) (uint64, bool) {
 	if index >= uint64(w.x.order.Records()) {
 		return 0, false

@@ -1,8 +1,10 @@
 package bundle
 
 import (
+	"cmp"
 	"io"
 	"iter"
+	"slices"
 
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/event"
@@ -21,6 +23,8 @@ type Log interface {
 type Events interface {
 	ArrivalOf(id event.ID) (uint64, error)
 	EventAt(arrival uint64) (event.Event, error)
+	// EventsAt gives the events of some arrivals, ascending.
+	EventsAt(arrivals []uint64, each func(arrival uint64, e event.Event) error) error
 	// RecordAt returns the arrival of a record of control; false where there is none.
 	RecordAt(index uint64) (arrival uint64, known bool)
 	ScanIn(in causal.Cut, from uint64, each func(arrival uint64, e event.Event) error) error
@@ -76,10 +80,19 @@ func Write(to io.Writer, log Log, q Request) (Written, error) {
 	if err := w.records(); err != nil {
 		return w.made, err
 	}
-	if err := w.plan.walk(w.give); err != nil {
+	err := w.plan.walk(func(l *lane, n causal.Ordinal) error {
+		w.due = append(w.due, due{lane: l, at: uint64(n)})
+		if len(w.due) < batch {
+			return nil
+		}
+		return w.give()
+	})
+	if err == nil {
+		err = w.give()
+	}
+	if err != nil {
 		return w.made, err
 	}
-	var err error
 	w.made.ID, err = w.out.end()
 	w.made.Bytes = w.out.size
 	return w.made, err
@@ -93,7 +106,15 @@ type writing struct {
 	cut   causal.Cut
 	plan  *plan
 	seals map[*lane]*sealing
+	due   []due // what is written next, in order
 	made  Written
+}
+
+// due is an event whose turn has come.
+type due struct {
+	lane  *lane
+	at    uint64
+	event event.Event
 }
 
 // sealing is how far the seals of a lane were written.
@@ -154,18 +175,40 @@ func (w *writing) records() error {
 	return nil
 }
 
-// give writes an event, and before it the seal that begins with it.
-func (w *writing) give(l *lane, n causal.Ordinal) error {
-	e, err := w.from.EventAt(uint64(n))
-	if err != nil {
-		return err
+// give reads what is due at one go, and writes it.
+func (w *writing) give() error {
+	order := make([]*due, len(w.due))
+	arrivals := make([]uint64, len(w.due))
+	for i := range w.due {
+		order[i] = &w.due[i]
 	}
+	slices.SortFunc(order, func(a, b *due) int { return cmp.Compare(a.at, b.at) })
+	for i, d := range order {
+		arrivals[i] = d.at
+	}
+	next := 0
+	err := w.from.EventsAt(arrivals, func(_ uint64, e event.Event) error {
+		order[next].event = e
+		next++
+		return nil
+	})
+	for i := 0; i < len(w.due) && err == nil; i++ {
+		err = w.write(&w.due[i])
+	}
+	w.due = w.due[:0]
+	return err
+}
+
+// write writes an event, and before it the seal that begins with it.
+func (w *writing) write(d *due) error {
+	e := &d.event
 	if e.Header.Class != event.Control {
-		if err := w.seal(l, e.Header.Seq); err != nil {
+		if err := w.seal(d.lane, e.Header.Seq); err != nil {
 			return err
 		}
 	}
-	i := Item{Event: e, Outside: !w.cut.Has(n), Body: w.bodyOf(&e, w.cut.Has(n))}
+	inside := w.cut.Has(causal.Ordinal(d.at))
+	i := Item{Event: *e, Outside: !inside, Body: w.bodyOf(e, inside)}
 	if i.Body == Here {
 		w.made.Bodies++
 	}

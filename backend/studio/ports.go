@@ -25,6 +25,8 @@ type Log interface {
 	ArrivalOf(id event.ID) (uint64, error)
 	// EventAt returns the event of an arrival number.
 	EventAt(arrival uint64) (event.Event, error)
+	// EventsAt gives the events of some arrival numbers, ascending.
+	EventsAt(arrivals []uint64, each func(arrival uint64, e event.Event) error) error
 	Find(prefix string) ([]event.ID, error)
 	Scan(from uint64, each func(arrival uint64, e event.Event) error) error
 	Maximal(ids []event.ID) ([]event.ID, error)
