@@ -80,31 +80,47 @@ func (l *Log) runOf(arrival uint64) (first uint64, run []byte, err error) {
 }
 
 // Seals gives the seals of a chain from its first event on, as far as there are
-// any. Faults: data_loss, log_closed.
+// any: of a chain with two sides those of the one that came first. Faults:
+// data_loss, log_closed.
 func (l *Log) Seals(chain event.Chain) iter.Seq2[event.Seal, error] {
 	return func(yield func(event.Seal, error) bool) {
-		if chain != l.replica {
-			return
-		}
-		for n := range l.stand().Seals {
-			if s, err := l.sealAt(n); !yield(s, err) || err != nil {
+		for seq := uint64(0); ; {
+			c, err := l.firstCover(chain, seq)
+			if err != nil {
+				yield(event.Seal{}, err)
 				return
 			}
+			if c == nil || !yield(c.seal, nil) {
+				return
+			}
+			seq = c.end() + 1
 		}
 	}
+}
+
+// firstCover is the seal over an event of the side of a chain that came first, nil
+// where there is none.
+func (l *Log) firstCover(chain event.Chain, seq uint64) (*cover, error) {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	on := l.chains.of[chain]
+	if len(on) == 0 || seq >= l.chains.lines[on[0]].next() {
+		return nil, nil //nolint:nilnil // no seal is no failure
+	}
+	return l.coverOf(on[0], seq)
 }
 
 // Under returns the ids of all events under a seal, in the order of its chain.
 // Fault: data_loss when they are not here.
 func (l *Log) Under(s event.Seal) ([]event.ID, error) {
-	l.orderMu.RLock()
-	defer l.orderMu.RUnlock()
-	if s.Replica != l.replica || s.Last >= l.stand().OwnCount {
+	c, err := l.firstCover(s.Replica, s.First)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil || !c.whole() || c.seal.Last != s.Last {
 		return nil, fault.New(fault.DataLoss, "event_lost", fmt.Sprintf("the events under a seal from %d on are not all here", s.First), "run `atelier verify`")
 	}
-	ids := make([]event.ID, 0, s.Last-s.First+1)
-	for seq := s.First; seq <= s.Last; seq++ {
-		ids = append(ids, l.ids.at(l.chains.arrivalOf(seq)))
-	}
-	return ids, nil
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	return l.under(c), nil
 }
