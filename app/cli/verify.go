@@ -138,32 +138,41 @@ func (r *reports) document() document {
 
 // verifyStopped lets the core's program read the home, since no core has it open.
 func (p *program) verifyStopped(ctx context.Context) error {
+	out, complaint, err := p.runCore(ctx, "verify", "--json")
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		return err
+	}
+	return p.heardVerify(out, complaint, err)
+}
+
+// runCore runs the core's program on the home that no core has open.
+func (p *program) runCore(ctx context.Context, command string, args ...string) (out, complaint []byte, err error) {
 	h, err := home.Resolve(p.home)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	core, err := sibling("atelier-core")
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	args := []string{"verify", "--json"}
 	if h.Root != "" {
-		args = append(args, "--home", h.Root)
+		args = append([]string{"--home", h.Root}, args...)
 	}
-	var out, complaint bytes.Buffer
-	cmd := exec.CommandContext(ctx, core, args...)
-	cmd.Stdout, cmd.Stderr = &out, &complaint
-	// An audit that nobody waits for keeps the home from nobody. The kernel looks at
-	// the thread that started it, which must live as long as we do.
+	var said, complained bytes.Buffer
+	cmd := exec.CommandContext(ctx, core, append([]string{command}, args...)...)
+	cmd.Stdout, cmd.Stderr = &said, &complained
+	// What nobody waits for keeps the home from nobody. The kernel looks at the
+	// thread that started it, which must live as long as we do.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = cmd.Run()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
-		return fault.Wrap(err, fault.Unavailable, "core_start", "cannot run "+core, "build all programs again")
+		err = fault.Wrap(err, fault.Unavailable, "core_start", "cannot run "+core, "build all programs again")
 	}
-	return p.heardVerify(out.Bytes(), complaint.Bytes(), err)
+	return said.Bytes(), complained.Bytes(), err
 }
 
 // heardVerify reads what the core's program said: an audit on its output, or a
@@ -173,6 +182,20 @@ func (p *program) heardVerify(out, complaint []byte, ended error) error {
 	if err := json.Unmarshal(out, &found); err == nil {
 		return p.verified(found, json.RawMessage(bytes.TrimSpace(out)))
 	}
+	if refused := refusedIn(complaint); refused != nil {
+		return refused
+	}
+	if ended == nil {
+		ended = errors.New("it said nothing that can be read")
+	}
+	if text := bytes.TrimSpace(complaint); len(text) > 0 {
+		ended = fmt.Errorf("%w: %s", ended, text)
+	}
+	return fault.Wrap(ended, fault.DataLoss, "verify_failed", "the audit did not come to an end", "see what it says, and `atelier core logs`")
+}
+
+// refusedIn is the fault that the core's program has told on its errors, nil if none.
+func refusedIn(complaint []byte) error {
 	var refused struct {
 		Error struct {
 			Code, Reason, Message, Mend string
@@ -188,13 +211,7 @@ func (p *program) heardVerify(out, complaint []byte, ended error) error {
 			return &fault.Error{Code: code, Reason: e.Reason, Message: e.Message, Mend: e.Mend, Details: e.Details}
 		}
 	}
-	if ended == nil {
-		ended = errors.New("it said nothing that can be read")
-	}
-	if text := bytes.TrimSpace(complaint); len(text) > 0 {
-		ended = fmt.Errorf("%w: %s", ended, text)
-	}
-	return fault.Wrap(ended, fault.DataLoss, "verify_failed", "the audit did not come to an end", "see what it says, and `atelier core logs`")
+	return nil
 }
 
 // verified prints an audit; a problem in it is the fault data_loss.

@@ -122,6 +122,7 @@ type candidate struct {
 	certificates []event.Certificate
 	wanted       bool       // what others wrote descends from it
 	held         bool       // it waits
+	taken        bool       // this admission took it
 	needs        []event.ID // what it waits for
 	unmet        int        // how many of these are still missing
 }

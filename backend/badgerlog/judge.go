@@ -1,6 +1,7 @@
 package badgerlog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -60,7 +61,9 @@ func (s *stager) known(c *candidate) error {
 			return err
 		}
 	}
-	s.a.told.Known++
+	if !c.taken { // a record may be asked for by an event, and come up again
+		s.a.told.Known++
+	}
 	return nil
 }
 
@@ -273,7 +276,7 @@ func (s *stager) considerRecord(c *candidate) error {
 	if err == nil {
 		return s.put(c)
 	}
-	if f := fault.Of(err); f.Reason == "" || f.Code == fault.DataLoss && f.Reason != "control_split" || f.Reason == "log_closed" {
+	if f := fault.Of(err); errors.Is(err, errLater) || f.Code == fault.DataLoss && f.Reason != "control_split" || f.Reason == "log_closed" {
 		return err
 	}
 	s.a.refuse(c, err, BlameSender)

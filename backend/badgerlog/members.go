@@ -1,6 +1,8 @@
 package badgerlog
 
 import (
+	"slices"
+
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -57,6 +59,15 @@ func (l *Log) learnMembers() error {
 		l.members.take(&e.Header)
 	}
 	return nil
+}
+
+// MayWrite returns why this replica cannot write: replica_not_enrolled, or that its
+// key is retired; nil if it can.
+func (l *Log) MayWrite() error {
+	if slices.ContainsFunc(l.marked(), func(m mark) bool { return m.Kind == retired }) {
+		return keyRetired()
+	}
+	return l.mayWrite(l.stand().Control)
 }
 
 // mayWrite refuses events of a replica that no record enrols. Genesis enrols the

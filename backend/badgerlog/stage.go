@@ -179,6 +179,7 @@ func (s *stager) put(c *candidate) error {
 		s.a.refuse(c, err, BlameAuthor)
 		return nil
 	}
+	c.taken = true
 	s.g.putSent(&c.Event)
 	n := causal.Ordinal(s.g.next.Events - 1)
 	on := s.order.Line(n)

@@ -96,6 +96,12 @@ func (s *Studio) cutToName(at Where) (event.Cut, error) {
 	return event.Cut{Heads: byChain(s.heads)}, nil
 }
 
+// DigestOf computes what a cut folds to. Reasons: those of cuts.
+func (s *Studio) DigestOf(named event.Cut) (event.Digest, error) {
+	digest, _, err := s.digestOf(named)
+	return digest, err
+}
+
 // digestOf computes what a cut folds to.
 func (s *Studio) digestOf(named event.Cut) (event.Digest, *object.Fold, error) {
 	c, err := s.closed(named)

@@ -49,6 +49,8 @@ type Log interface {
 	Genesis() event.ID
 	Replica() event.Chain
 	ReadOnly() string
+	// MayWrite returns why this replica cannot write: replica_not_enrolled, key_retired.
+	MayWrite() error
 	SaveState(key string, value []byte) error
 	// SaveCache keeps what can be made anew from the events; LoadCache returns it
 	// while it is sound. Caches names what is kept.
