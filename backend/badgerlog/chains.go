@@ -136,6 +136,19 @@ func (l *Log) headsAt(count uint64) (heads []event.Head) {
 	return heads
 }
 
+// Forked returns the chains of which more than one history is here, ascending.
+func (l *Log) Forked() (chains []event.Chain) {
+	l.orderMu.RLock()
+	defer l.orderMu.RUnlock()
+	for i := range l.chains.lines {
+		if chain := l.chains.lines[i].chain; l.chains.of[chain][0] != i {
+			chains = append(chains, chain)
+		}
+	}
+	slices.Sort(chains)
+	return slices.Compact(chains)
+}
+
 func (c *chains) rank(chain event.Chain) int {
 	switch chain {
 	case c.control:

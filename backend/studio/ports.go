@@ -46,6 +46,8 @@ type Log interface {
 	Changed() <-chan struct{}
 	Count() uint64
 	Heads() []event.Head
+	// Forked returns the chains of which more than one history is here.
+	Forked() []event.Chain
 	Genesis() event.ID
 	Replica() event.Chain
 	ReadOnly() string
