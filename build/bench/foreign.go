@@ -26,7 +26,7 @@ type pair struct {
 
 // writeForeign has a replica that another enrolled write n events with bodies of
 // 512 bytes, and returns all that both hand on.
-func writeForeign(work string, n int) (*pair, error) {
+func writeForeign(work string, n int) (made *pair, err error) {
 	folder, err := os.MkdirTemp(work, "f")
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func writeForeign(work string, n int) (*pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer first.Close()
+	defer func() { err = errors.Join(err, first.Close()) }()
 	p := &pair{}
 	if p.genesis, err = genesisOf(first); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func writeForeign(work string, n int) (*pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer second.Close()
+	defer func() { err = errors.Join(err, second.Close()) }()
 	record, err := enrol(first, key, second.Replica())
 	if err != nil {
 		return nil, err
@@ -205,12 +205,12 @@ func runsOf(log *badgerlog.Log) (runs []event.Run, err error) {
 }
 
 // admitTo opens a fresh log that follows the workspace, and admits all of it.
-func (p *pair) admitTo(folder string, timed func(func() error) error) error {
+func (p *pair) admitTo(folder string, timed func(func() error) error) (err error) {
 	log, err := openFollower(folder, p.genesis)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { err = errors.Join(err, log.Close()) }()
 	var a badgerlog.Admission
 	err = timed(func() error {
 		a, err = log.Admit(context.Background(), p.batch)
