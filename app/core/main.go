@@ -17,12 +17,12 @@ import (
 var version = "unversioned"
 
 const usageText = `usage: atelier-core run [--home DIR]
-       atelier-core verify [--home DIR] [--json]
+       atelier-core verify [--home DIR] [--json] [FILE]
        atelier-core import [--home DIR] [--json] FILE
        atelier-core --version
 
 run     keep the home and answer its API until SIGTERM, SIGINT or a call of Stop
-verify  audit a home that no core has open; exits 7 when something is wrong
+verify  audit a home that no core has open, or a bundle; exits 7 when something is wrong
 import  take a bundle into a home that no core has open
 `
 
@@ -45,6 +45,9 @@ func entry(args []string, stdout, stderr *os.File) int {
 		if err != nil {
 			return helped(err, stdout, stderr)
 		}
+		if o.file != "" {
+			return verifyBundle(o, stdout, stderr)
+		}
 		return verify(o, stdout, stderr)
 	case "import":
 		o, err := parse("import", args[1:])
@@ -65,7 +68,7 @@ func entry(args []string, stdout, stderr *os.File) int {
 type options struct {
 	home string
 	json bool
-	file string // of import
+	file string // of import, and of verify where it is a bundle
 }
 
 func parse(command string, args []string) (o options, err error) {
@@ -85,8 +88,12 @@ func parse(command string, args []string) (o options, err error) {
 		o.file = flags.Arg(0)
 		return o, nil
 	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q is not understood", flags.Arg(0))
+	left := flags.Args()
+	if command == "verify" && len(left) > 0 {
+		o.file, left = left[0], left[1:]
+	}
+	if len(left) > 0 {
+		return o, fmt.Errorf("%q is not understood", left[0])
 	}
 	return o, nil
 }

@@ -17,6 +17,7 @@ func (a *audit) conclude() error {
 	if !good {
 		return nil
 	}
+	a.report.Frontier = a.x.frontier(a.report.Head.Cut)
 	version := a.report.Head.Digest.Version
 	if version == object.FoldVersion {
 		a.digest(cut)

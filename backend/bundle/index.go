@@ -89,6 +89,16 @@ func (x *index) generators(named event.Cut) (from causal.Generators, err error) 
 	return from, err
 }
 
+// frontier are the events that name a cut, which are here.
+func (x *index) frontier(named event.Cut) []event.Head {
+	heads := slices.Clone(named.Heads)
+	for _, id := range named.Past {
+		n := x.numbers[id]
+		heads = append(heads, event.Head{Chain: x.order.Replica(n), Seq: uint64(x.seqs[n]), ID: id})
+	}
+	return heads
+}
+
 func (x *index) judged(in causal.Cut, each func(event.Cut) error) error {
 	for ; x.told < x.order.Records() && in.Has(x.order.Record(x.told)); x.told++ {
 		by, err := judgedBy(&x.records[x.told].Event.Header, x.proposed)

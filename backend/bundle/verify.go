@@ -23,6 +23,8 @@ type Report struct {
 	Absent   uint64 // bodies of the cut that are withheld or gone
 	Findings []Finding
 	More     uint64 // findings beyond MaxFindings
+	// Frontier names the cut by events that are here, with their chains.
+	Frontier []event.Head
 	// State is where control left the checkpoint: proposed, finalized or
 	// invalidated; empty for a cut without one.
 	State string
