@@ -99,8 +99,7 @@ func (a *audit) pass(ctx context.Context) error {
 	if err := a.foreignSeals(ctx); err != nil {
 		return err
 	}
-	a.marks()
-	if err := a.keys(); err != nil {
+	if err := errors.Join(a.marks(), a.keys()); err != nil {
 		return err
 	}
 	a.slots()

@@ -1,6 +1,7 @@
 package badgerlog
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -11,21 +12,19 @@ import (
 	"atelier.dev/atelier/backend/fault"
 )
 
-// foreign holds an event that another replica wrote to its place, its basis and
-// who was enrolled then. That a seal proves it is looked at by seal.
+// foreign holds an event that another replica wrote to its basis and to who was
+// enrolled then. Its place was looked at when it came or the log was opened, and
+// that a seal proves it is looked at by foreignSeals.
 func (a *audit) foreign(where string, n uint64, e event.Event) {
 	l, h := a.log, &e.Header
 	l.orderMu.RLock()
 	defer l.orderMu.RUnlock()
 	on := l.order.Line(causal.Ordinal(n))
-	at := &l.chains.lines[on]
 	before, known := a.bases[on]
 	a.bases[on] = h.Basis.Index
 	switch {
 	case e.ID != l.ids.at(n):
 		a.report.find("event_other", where, "the event is not the one that was here at the start")
-	case h.Replica != at.chain || h.Seq != at.seqOf(causal.Ordinal(n)):
-		a.report.find("seq", where, "the event is not the next of its chain")
 	case h.Workspace != a.to.Genesis:
 		a.report.find("workspace", where, "the event belongs to another workspace")
 	case !l.isAt(l.chains.controlLine(), h.Basis.Index, h.Basis.Record) || known && h.Basis.Index < before:
@@ -89,7 +88,7 @@ func (a *audit) foreignSeals(ctx context.Context) error {
 		p.cover(c)
 		return nil
 	})
-	if err == nil && !p.lost {
+	if err == nil {
 		p.to(math.MaxInt, 0)
 	}
 	return err
@@ -181,7 +180,7 @@ func (p *proven) gap(on int, end uint64) {
 	l.orderMu.RLock()
 	defer l.orderMu.RUnlock()
 	at := &l.chains.lines[on]
-	if at.chain == l.chains.control {
+	if at.chain == l.chains.control || p.lost {
 		return
 	}
 	from := max(p.next, at.first)
@@ -216,16 +215,33 @@ func (p *proven) alone(on int, seq uint64, n causal.Ordinal) {
 	}
 }
 
-// marks holds what is kept against replicas to its own proof.
-func (a *audit) marks() {
-	for n, m := range a.log.marked() {
-		if err := m.verify(a.to.Genesis, a.log.voters); err != nil {
-			a.report.find("mark", fmt.Sprintf("mark %d", n), err.Error())
+// marks holds what is kept against replicas to its own proof, and looks that every
+// fork has one.
+func (a *audit) marks() error {
+	all := a.log.marked()
+	for n := range all {
+		where := fmt.Sprintf("mark %d", n)
+		b, found, err := a.log.lookUp(number('q', uint64(n)))
+		if fault.Is(err, "log_closed") {
+			return err
+		}
+		if want, _ := encodeMark(all[n]); err != nil || !found || !bytes.Equal(b, want) {
+			a.report.find("mark", where, "the mark is not the one that was here at the start")
+			continue
+		}
+		if err := all[n].verify(a.to.Genesis); err != nil {
+			a.report.find("mark", where, err.Error())
 		}
 	}
+	for _, chain := range a.log.Forked() {
+		if !a.log.forkedChain(chain) {
+			a.report.find("mark", "chains", "a chain has a fork, and nothing proves it")
+		}
+	}
+	return nil
 }
 
-func (m *mark) verify(workspace event.ID, voters []event.Chain) error {
+func (m *mark) verify(workspace event.ID) error {
 	key, _ := event.Chain(m.Chain).Key()
 	switch m.Kind {
 	case forked:
@@ -233,7 +249,7 @@ func (m *mark) verify(workspace event.ID, voters []event.Chain) error {
 		if err == nil {
 			err = f.Verify(key)
 		}
-		if err == nil && (f.One.Seal.Workspace != workspace || f.Seq() != m.Seq) {
+		if err == nil && (f.One.Seal.Workspace != workspace || f.One.Seal.Replica != event.Chain(m.Chain) || f.Seq() != m.Seq) {
 			err = fault.New(fault.DataLoss, "mark", "it is of another workspace or place", "")
 		}
 		return err
@@ -242,7 +258,7 @@ func (m *mark) verify(workspace event.ID, voters []event.Chain) error {
 		if err == nil {
 			err = p.Verify(key)
 		}
-		if err == nil && (p.Seq != m.Seq || p.Event != m.ID || len(m.Header) > 0 && sha256.Sum256(m.Header) != m.ID) {
+		if err == nil && (p.Seal.Workspace != workspace || p.Seal.Replica != event.Chain(m.Chain) || p.Seq != m.Seq || p.Event != m.ID || len(m.Header) > 0 && sha256.Sum256(m.Header) != m.ID) {
 			err = fault.New(fault.DataLoss, "mark", "its proof is of another event", "")
 		}
 		return err

@@ -1,8 +1,10 @@
 package badgerlog
 
 import (
+	"bytes"
 	"fmt"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/fxamacker/cbor/v2"
 
 	"atelier.dev/atelier/backend/event"
@@ -75,19 +77,25 @@ func (m *marks) isForked(chain event.Chain) bool { _, is := m.forked[chain]; ret
 
 func encodeMark(one mark) ([]byte, error) { return cbor.Marshal(&one) }
 
-// readMarks reads all marks of the store.
+// readMarks reads all marks of the store, which are numbered without a gap.
 func (l *Log) readMarks() error {
-	for n := uint64(0); ; n++ {
-		b, found, err := l.lookUp(number('q', n))
-		if err != nil || !found {
-			return err
+	return l.view(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{'q'}})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			n := uint64(len(l.marks.all))
+			b, err := it.Item().ValueCopy(nil)
+			var one mark
+			if err == nil {
+				err = cbor.Unmarshal(b, &one)
+			}
+			if err != nil || !bytes.Equal(it.Item().Key(), number('q', n)) {
+				return dataLoss("mark_damaged", fmt.Sprintf("mark %d, of a chain that went wrong, is damaged or missing: %v", n, err))
+			}
+			l.marks.add(one)
 		}
-		var one mark
-		if err := cbor.Unmarshal(b, &one); err != nil {
-			return dataLoss("mark_damaged", fmt.Sprintf("mark %d is damaged: %v", n, err))
-		}
-		l.marks.add(one)
-	}
+		return nil
+	})
 }
 
 // marked are the marks that are durable.
