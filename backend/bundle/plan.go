@@ -116,6 +116,9 @@ func (p *plan) take(n causal.Ordinal, e *event.Event) error {
 			p.rests[n] = append(p.rests[n], before)
 		}
 	}
+	if h.Seq != uint64(len(l.events)) {
+		return fault.New(fault.FailedPrecondition, "forked", "a replica of the cut has written two histories, and a bundle has room for one", "name a cut that has one of them alone")
+	}
 	l.basis, l.events = h.Basis.Index, append(l.events, n)
 	return nil
 }

@@ -507,3 +507,30 @@ func TestRule16_NothingLeavesWithoutSeal(t *testing.T) {
 	}
 	clean(t, b.Bytes())
 }
+
+// fork writes a second event after one that has its next already.
+func (w *world) fork(r *replica, after uint64) event.Event {
+	w.t.Helper()
+	s := &session{w: w, r: r, actor: w.anna}
+	h := s.header(event.SessionOpenedType, event.Facts{}, nil)
+	h.Seq, h.Prev = after+1, r.ids[after]
+	w.fold.Forked(r.chain)
+	return w.keep(h, w.body(&event.SessionOpened{}))
+}
+
+func TestRule16_TwoHistoriesDoNotLeave(t *testing.T) {
+	w := ends(t)
+	other := w.fork(w.replicas[1], 0)
+	before := event.Cut{Past: w.replicas[1].ids[:1]}
+	clean(t, w.bundle(before, event.ID{}))
+	clean(t, w.bundle(event.Cut{Past: w.replicas[1].ids[1:2]}, event.ID{}))
+	for name, past := range map[string][]event.ID{"both": {other.ID, w.replicas[1].ids[1]}, "the one that is not sealed here": {other.ID}} {
+		slices.SortFunc(past, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
+		if _, err := Write(&bytes.Buffer{}, w, Request{Cut: event.Cut{Past: past}, Digest: event.Digest{Version: 1, Hash: event.ID{1}}}); !fault.Is(err, "forked") {
+			t.Errorf("%s leaves: %v", name, err)
+		}
+	}
+	if _, err := Write(&bytes.Buffer{}, w, Request{}); !fault.Is(err, "cut") {
+		t.Error("no cut leaves:", err)
+	}
+}

@@ -14,6 +14,18 @@ type covering struct {
 	rest []event.ID // those under it that do not come
 }
 
+// take puts the next event under the seal. It returns false for the last one if the
+// root of the seal is not that of its events.
+func (c *covering) take(id event.ID) bool {
+	c.ids = append(c.ids, id)
+	return !c.whole() || event.Root(append(c.ids, c.rest...)) == c.seal.Root
+}
+
+// whole reports whether all events under the seal have come that will.
+func (c *covering) whole() bool {
+	return uint64(len(c.ids)+len(c.rest)) > c.seal.Last-c.seal.First
+}
+
 // seal checks the signature of a seal; its root waits for its events.
 func (a *audit) seal(s *event.Seal, rest []event.ID) {
 	a.report.Seals++
@@ -34,12 +46,10 @@ func (a *audit) cover(e *event.Event) {
 	if c == nil {
 		return // a record
 	}
-	c.ids = append(c.ids, e.ID)
-	if e.Header.Seq+uint64(len(c.rest)) < c.seal.Last {
-		return
-	}
-	if event.Root(append(c.ids, c.rest...)) != c.seal.Root {
+	if !c.take(e.ID) {
 		a.report.find("seal_root", fmt.Sprintf("the seal over events %d to %d is not of these events", c.seal.First, c.seal.Last))
 	}
-	delete(a.seals, e.Header.Replica)
+	if c.whole() {
+		delete(a.seals, e.Header.Replica)
+	}
 }

@@ -69,7 +69,8 @@ type Written struct {
 }
 
 // Write makes a bundle of a cut. What has no seal yet cannot leave: whoever calls
-// has it sealed first. Faults: unsealed, and those of the log and of the writer.
+// has it sealed first. Faults: unsealed, forked where the cut has two histories of
+// one replica, cut for a name of none, and those of the log and the writer.
 func Write(to io.Writer, log Log, q Request) (Written, error) {
 	w := &writing{q: q, from: &source{Log: log, proposals: map[event.ID]*event.Cut{}}, out: newOutput(to)}
 	defer w.close()
@@ -122,6 +123,7 @@ type sealing struct {
 	next  func() (event.Seal, error, bool)
 	stop  func()
 	until uint64 // events before it are covered
+	covering
 }
 
 func (w *writing) close() {
@@ -141,6 +143,9 @@ func (w *writing) lanes() []*lane {
 
 // measure finds what the bundle holds, and counts it.
 func (w *writing) measure() error {
+	if err := w.q.Cut.Check(); err != nil {
+		return err
+	}
 	tells := w.q.Tells
 	if !w.q.Checkpoint.IsZero() {
 		tells = append(tells[:len(tells):len(tells)], w.q.Checkpoint)
@@ -203,7 +208,7 @@ func (w *writing) give() error {
 func (w *writing) write(d *due) error {
 	e := &d.event
 	if e.Header.Class != event.Control {
-		if err := w.seal(d.lane, e.Header.Seq); err != nil {
+		if err := w.seal(d.lane, e); err != nil {
 			return err
 		}
 	}
@@ -227,16 +232,28 @@ func (w *writing) bodyOf(e *event.Event, inside bool) Body {
 	return Here
 }
 
-func (w *writing) seal(l *lane, seq uint64) error {
+// seal puts an event under its seal, which is written with its first event.
+func (w *writing) seal(l *lane, e *event.Event) error {
 	s := w.seals[l]
 	if s == nil {
 		s = &sealing{}
 		s.next, s.stop = iter.Pull2(w.from.Seals(l.chain))
 		w.seals[l] = s
 	}
-	if seq < s.until {
+	if e.Header.Seq >= s.until {
+		if err := w.begin(l, s, e.Header.Seq); err != nil {
+			return err
+		}
+	}
+	if s.take(e.ID) {
 		return nil
 	}
+	return fault.New(fault.FailedPrecondition, "forked", "the seals that are here are not over the events of the cut: their replica has written two histories",
+		"name a cut that has none of its events after the fork")
+}
+
+// begin writes the seal that begins at a seq.
+func (w *writing) begin(l *lane, s *sealing, seq uint64) error {
 	seal, err, more := s.next()
 	if err != nil {
 		return err
@@ -244,7 +261,7 @@ func (w *writing) seal(l *lane, seq uint64) error {
 	if !more || seal.First != seq {
 		return fault.New(fault.Unavailable, "unsealed", "an event of the cut has no seal yet, and nothing leaves without one", "try again")
 	}
-	s.until = seal.Last + 1
+	s.until, s.covering = seal.Last+1, covering{seal: &seal}
 	w.made.Seals++
 	i := Item{Seal: &seal}
 	if seal.Last > l.last() {
@@ -253,6 +270,7 @@ func (w *writing) seal(l *lane, seq uint64) error {
 			return err
 		}
 		i.Rest = ids[l.last()+1-seal.First:]
+		s.rest = i.Rest
 	}
 	return w.out.item(i)
 }
