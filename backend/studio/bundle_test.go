@@ -3,6 +3,7 @@ package studio
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"testing"
@@ -166,5 +167,40 @@ func TestWhatLeavesIsSealed(t *testing.T) {
 	w.bundled(c, "now")
 	if kinds := len(w.fold.Objects(object.KindWorkItem)); kinds == 0 {
 		t.Error("nothing was written")
+	}
+}
+
+// What is changed in the bundle of a home is found, also when its sum is made anew.
+func TestAChangedBundleIsFound(t *testing.T) {
+	w := newWorld(t)
+	c := w.caller(event.SurfaceCLI)
+	w.add(c, "Read the logs")
+	w.checkpoint(c, CheckpointRequest{Name: "first"})
+	if _, err := w.Finalize(background, c, "first", ""); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if _, err := w.Bundle(background, c, "first", &b); err != nil {
+		t.Fatal(err)
+	}
+	content := b.Bytes()[:b.Len()-sha256.Size]
+	found := func(content []byte) bool {
+		sum := sha256.Sum256(content)
+		whole := append(bytes.Clone(content), sum[:]...)
+		r, err := bundle.Verify(bytes.NewReader(whole), int64(len(whole)), nil)
+		return err != nil || len(r.Findings) > 0
+	}
+	if found(content) {
+		t.Fatal("the control is refused")
+	}
+	for n := 0; n < len(content); n += 5 {
+		harmed := bytes.Clone(content)
+		harmed[n] ^= 1 << (n % 8)
+		if !found(harmed) {
+			t.Errorf("a changed byte %d is not noticed", n)
+		}
+		if !found(content[:n]) {
+			t.Errorf("cut off at %d it passes", n)
+		}
 	}
 }
