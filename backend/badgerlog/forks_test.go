@@ -191,6 +191,25 @@ func TestASealIsAskedForThatIsMissing(t *testing.T) {
 	auditClean(t, l)
 }
 
+// What a seal says of events that are not here yet contradicts another one, too.
+func TestASealAndAnotherEventUnderItAreAFork(t *testing.T) {
+	l := founded(t)
+	w := newScribe(t, l, 17)
+	w.write(nil)
+	w.write(nil)
+	other := w.fork()
+	w.write(nil)
+	w.write(nil)
+	other.sealed, other.prev = 2, event.ID{9}
+	other.write(nil)
+	known := piece(w.run(), 0, 2, false)
+	if got := mustAdmit(t, l, Batch{Runs: []event.Run{known, other.run()}}); got.Taken != 3 || len(got.Forked) != 1 {
+		t.Fatal(got, why(got))
+	}
+	accused(t, l, w.chain(), 2)
+	auditClean(t, l)
+}
+
 // An event that is none and another at its place are two histories.
 func TestAnotherEventThanTheMalformedOneIsAFork(t *testing.T) {
 	for _, turned := range []bool{false, true} {

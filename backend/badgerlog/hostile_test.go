@@ -87,6 +87,57 @@ func TestMalformedEventsConvictTheirAuthors(t *testing.T) {
 	}
 }
 
+// What a seal does not tell of the event before it is told by what is here.
+func TestTheEventBeforeIsOnItsChain(t *testing.T) {
+	for name, prev := range map[string]func(w, other *scribe) event.ID{
+		"another chain's":   func(_, other *scribe) event.ID { return other.ids[1] },
+		"one before that":   func(w, _ *scribe) event.ID { return w.ids[0] },
+		"a record":          func(w, _ *scribe) event.ID { return w.basis.Record },
+		"the workspace":     func(w, _ *scribe) event.ID { return w.genesis },
+		"(the control) its": func(w, _ *scribe) event.ID { return w.ids[1] },
+	} {
+		l := founded(t)
+		w, other := newScribe(t, l, 17), newScribe(t, l, 18)
+		for range 2 {
+			w.write(nil)
+			other.write(nil)
+		}
+		mustAdmit(t, l, Batch{Runs: []event.Run{w.run(), other.run()}})
+		w.write(func(h *event.Header) { h.Prev = prev(w, other) })
+		got := mustAdmit(t, l, Batch{Runs: []event.Run{w.run()}})
+		if want := map[bool]string{true: "", false: "prev author"}[got.Taken == 1]; why(got) != want || (got.Taken == 1) != (name[0] == '(') {
+			t.Errorf("%s: %v %q", name, got, why(got))
+		}
+		auditClean(t, l)
+	}
+}
+
+// Who builds on what is no event is refused, and so is all that builds on that.
+func TestNothingDescendsFromWhatIsNoEvent(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		l := founded(t)
+		bad, w, third := newScribe(t, l, 17), newScribe(t, l, 18), newScribe(t, l, 19)
+		id := bad.raw(func(m map[uint64]any) { delete(m, 12) })
+		next := w.after(2, id)
+		third.after(3, next)
+		batches := []Batch{{Runs: []event.Run{bad.run()}}, {Runs: []event.Run{w.run()}}, {Runs: []event.Run{third.run()}}}
+		if late {
+			slices.Reverse(batches)
+		}
+		var all []string
+		for _, b := range batches {
+			got := mustAdmit(t, l, b)
+			all = append(all, why(got))
+			if got.Taken > 0 {
+				t.Error("taken:", got)
+			}
+		}
+		if want := "surface author, chain_ended author, chain_ended author"; late && strings.Join(all[2:], "") != want || len(l.waits.held) > 0 == late {
+			t.Errorf("late %v: %q, %d wait", late, all, len(l.waits.held))
+		}
+	}
+}
+
 // convicted wants one proof that stands by itself.
 func convicted(t *testing.T, l *Log, w *scribe, reason string) {
 	t.Helper()

@@ -276,11 +276,21 @@ func (s *stager) considerRecord(c *candidate) error {
 	if err == nil {
 		return s.put(c)
 	}
-	if f := fault.Of(err); errors.Is(err, errLater) || f.Code == fault.DataLoss && f.Reason != "control_split" || f.Reason == "log_closed" {
+	if errors.Is(err, errLater) || !isRefusal(err) {
 		return err
 	}
-	s.a.refuse(c, err, BlameSender)
+	blame := BlameSender
+	if fault.Is(err, "control_split") {
+		blame = BlameAuthor
+	}
+	s.a.refuse(c, err, blame)
 	return nil
+}
+
+// isRefusal tells what stands against a record from what fails the whole admission.
+func isRefusal(err error) bool {
+	f := fault.Of(err)
+	return f.Code == fault.InvalidArgument || f.Reason == "control_split"
 }
 
 // judgeRecord holds a record to what can be told without those before it.

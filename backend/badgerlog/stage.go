@@ -175,15 +175,18 @@ func (s *stager) put(c *candidate) error {
 	if !s.fits(c.size()+s.coverSize(c)) || len(s.g.events) >= maxAdmitEvents {
 		return errLater
 	}
-	if err := s.learn(&c.Event); err != nil {
-		s.a.refuse(c, err, BlameAuthor)
+	if err := s.learn(&c.Event); fault.Is(err, "head_other") {
+		s.a.refuse(c, err, BlameAuthor) // a record that freezes what is no cut
 		return nil
+	} else if err != nil {
+		return err
 	}
 	c.taken = true
 	s.g.putSent(&c.Event)
 	n := causal.Ordinal(s.g.next.Events - 1)
 	on := s.order.Line(n)
 	if err := s.prove(c, on, n); err != nil {
+		s.fail(err) // what nothing proves must not become durable
 		return err
 	}
 	if ready := s.waits.wake(c.ID); len(ready) > 0 {
