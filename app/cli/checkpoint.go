@@ -20,7 +20,7 @@ func (p *program) checkpointCommand() *cobra.Command {
 		Example: "atelier checkpoint create first-cut\natelier checkpoint finalize first-cut\natelier work list --at first-cut",
 	}
 	cmd.AddCommand(p.checkpointCreateCommand(), p.checkpointFinalizeCommand(), p.checkpointListCommand(),
-		p.checkpointShowCommand(), p.checkpointOpenCommand(), p.checkpointDiffCommand())
+		p.checkpointShowCommand(), p.checkpointOpenCommand(), p.checkpointDiffCommand(), p.checkpointExportCommand())
 	return group(cmd)
 }
 

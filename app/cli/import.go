@@ -1,22 +1,27 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
+
+	"atelier.dev/atelier/backend/fault"
 )
 
 func (p *program) importCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "import",
 		Short:   "Take in what others have written",
-		Long:    "Takes in the history of a git repository.",
+		Long:    "Takes in the history of a git repository, or what another home has put into a bundle.",
 		Example: "atelier import git .",
 	}
-	cmd.AddCommand(p.importGitCommand())
+	cmd.AddCommand(p.importGitCommand(), p.importBundleCommand())
 	return group(cmd)
 }
 
@@ -59,6 +64,41 @@ func (p *program) importGit(ctx context.Context, folder string, refs []string) e
 		return err
 	}
 	return say(p.stdout, "took in %s; %s here already", counted(d.Commits-d.Known, "commit"), wereCounted(d.Known))
+}
+
+func (p *program) importBundleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "bundle FILE",
+		Short: "Take in a bundle that another home has made",
+		Long: "Checks the whole bundle, takes its events into this home and folds them anew to the digest that the bundle\n" +
+			"names. The home is a new one, or has the same workspace; its core must not run. What was taken in can be\n" +
+			"read; writing begins once a member of the workspace has enrolled this replica.",
+		Example: "atelier --home ./copy import bundle first.bundle",
+		Args:    wants("FILE"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return p.importBundle(cmd.Context(), args[0]) },
+	}
+}
+
+func (p *program) importBundle(ctx context.Context, path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	out, complaint, err := p.runCore(ctx, "import", "--json", path)
+	if err != nil {
+		return cmp.Or(refusedIn(complaint), err)
+	}
+	if p.json {
+		return p.print(json.RawMessage(bytes.TrimSpace(out)))
+	}
+	var came struct {
+		Taken, Known uint64
+		Digest       string
+	}
+	if err := json.Unmarshal(out, &came); err != nil {
+		return fault.Wrap(err, fault.Internal, "import_unread", "what the core's program said cannot be read", "build all programs again")
+	}
+	return say(p.stdout, "took in %s; %s here already\ndigest: %s, as the bundle says", counted(came.Taken, "event"), wereCounted(came.Known), came.Digest)
 }
 
 func counted(n uint64, noun string) string {

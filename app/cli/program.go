@@ -82,7 +82,7 @@ func (p *program) root() *cobra.Command {
 	root.AddCommand(p.runCommand(), p.psCommand(), p.attachCommand(), p.sendCommand(), p.transcriptCommand(),
 		p.killCommand(), p.waitCommand(), p.resizeCommand(), p.renameCommand(),
 		p.workCommand(), p.checkpointCommand(), p.retentionCommand(), p.actorCommand(), p.sessionCommand(), p.workspaceCommand(),
-		p.whyCommand(), p.whyNotCommand(), p.concurrentCommand(), p.importCommand(),
+		p.whyCommand(), p.whyNotCommand(), p.concurrentCommand(), p.importCommand(), p.exportCommand(),
 		p.logCommand(), p.showCommand(), p.verifyCommand(), p.doctorCommand(), p.serveCommand(), p.coreCommand(),
 		p.completionCommand(), p.pagesCommand(), p.versionCommand())
 	root.SetHelpCommand(helpCommand())

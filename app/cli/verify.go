@@ -42,14 +42,20 @@ type problem struct {
 
 func (p *program) verifyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "verify",
+		Use:   "verify [FILE]",
 		Short: "Audit everything that an answer rests on",
 		Long: "Reads the whole record: encoding, hashes, chains, seals and signatures of the events, and the\n" +
-			"recorded bytes of every terminal. Works with the core running or stopped. Exits 7 when something\n" +
-			"was changed or cut off, and names it.",
-		Example: "atelier verify",
-		Args:    wants(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.verify(cmd.Context()) },
+			"recorded bytes of every terminal. Works with the core running or stopped. With FILE it checks a\n" +
+			"bundle instead, and needs neither core nor home. Exits 7 when something was changed or cut off,\n" +
+			"and names it.",
+		Example: "atelier verify\natelier verify first-cut.bundle",
+		Args:    wants("[FILE]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return p.verifyBundle(cmd.Context(), args[0])
+			}
+			return p.verify(cmd.Context())
+		},
 	}
 }
 
@@ -140,32 +146,46 @@ func (r *reports) document() document {
 
 // verifyStopped lets the core's program read the home, since no core has it open.
 func (p *program) verifyStopped(ctx context.Context) error {
+	out, complaint, err := p.runCore(ctx, "verify", "--json")
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		return err
+	}
+	return p.heardVerify(out, complaint, err)
+}
+
+// runCore runs the core's program on the home that no core has open.
+func (p *program) runCore(ctx context.Context, command string, args ...string) (out, complaint []byte, err error) {
 	h, err := home.Resolve(p.home)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	core, err := sibling("atelier-core")
-	if err != nil {
-		return err
-	}
-	args := []string{"verify", "--json"}
 	if h.Root != "" {
-		args = append(args, "--home", h.Root)
+		args = append([]string{"--home", h.Root}, args...)
 	}
-	var out, complaint bytes.Buffer
+	return runSibling(ctx, "atelier-core", append([]string{command}, args...)...)
+}
+
+// runSibling runs another program of ours, and returns what it said and how it ended.
+func runSibling(ctx context.Context, name string, args ...string) (out, complaint []byte, err error) {
+	core, err := sibling(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	var said, complained bytes.Buffer
 	cmd := exec.CommandContext(ctx, core, args...)
-	cmd.Stdout, cmd.Stderr = &out, &complaint
-	// An audit that nobody waits for keeps the home from nobody. The kernel looks at
-	// the thread that started it, which must live as long as we do.
+	cmd.Stdout, cmd.Stderr = &said, &complained
+	// What nobody waits for keeps the home from nobody. The kernel looks at the
+	// thread that started it, which must live as long as we do.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = cmd.Run()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
-		return fault.Wrap(err, fault.Unavailable, "core_start", "cannot run "+core, "build all programs again")
+		err = fault.Wrap(err, fault.Unavailable, "core_start", "cannot run "+core, "build all programs again")
 	}
-	return p.heardVerify(out.Bytes(), complaint.Bytes(), err)
+	return said.Bytes(), complained.Bytes(), err
 }
 
 // heardVerify reads what the core's program said: an audit on its output, or a
@@ -175,6 +195,25 @@ func (p *program) heardVerify(out, complaint []byte, ended error) error {
 	if err := json.Unmarshal(out, &found); err == nil {
 		return p.verified(found, json.RawMessage(bytes.TrimSpace(out)))
 	}
+	return unheard(complaint, ended)
+}
+
+// unheard is the fault of an audit that said nothing but on its errors.
+func unheard(complaint []byte, ended error) error {
+	if refused := refusedIn(complaint); refused != nil {
+		return refused
+	}
+	if ended == nil {
+		ended = errors.New("it said nothing that can be read")
+	}
+	if text := bytes.TrimSpace(complaint); len(text) > 0 {
+		ended = fmt.Errorf("%w: %s", ended, text)
+	}
+	return fault.Wrap(ended, fault.DataLoss, "verify_failed", "the audit did not come to an end", "see what it says, and `atelier core logs`")
+}
+
+// refusedIn is the fault that the core's program has told on its errors, nil if none.
+func refusedIn(complaint []byte) error {
 	var refused struct {
 		Error struct {
 			Code, Reason, Message, Mend string
@@ -190,13 +229,7 @@ func (p *program) heardVerify(out, complaint []byte, ended error) error {
 			return &fault.Error{Code: code, Reason: e.Reason, Message: e.Message, Mend: e.Mend, Details: e.Details}
 		}
 	}
-	if ended == nil {
-		ended = errors.New("it said nothing that can be read")
-	}
-	if text := bytes.TrimSpace(complaint); len(text) > 0 {
-		ended = fmt.Errorf("%w: %s", ended, text)
-	}
-	return fault.Wrap(ended, fault.DataLoss, "verify_failed", "the audit did not come to an end", "see what it says, and `atelier core logs`")
+	return nil
 }
 
 // verified prints an audit; a problem in it is the fault data_loss.
@@ -210,13 +243,12 @@ func (p *program) verified(found audit, whole any) error {
 	if err != nil || len(found.Problems) == 0 {
 		return err
 	}
-	noun := "problems"
-	if len(found.Problems) == 1 {
-		noun = "problem"
-	}
-	first := found.Problems[0]
-	return fault.New(fault.DataLoss, first.Code, fmt.Sprintf("%d %s found in the record of this home", len(found.Problems), noun),
-		"keep a copy of the home before you change anything")
+	return damaged(found.Problems, "the record of this home", "keep a copy of the home before you change anything")
+}
+
+// damaged is the fault of what was found wrong.
+func damaged(found []problem, in, mend string) error {
+	return fault.New(fault.DataLoss, found[0].Code, fmt.Sprintf("%s found in %s", counted(uint64(len(found)), "problem"), in), mend)
 }
 
 func (a audit) tell(w io.Writer) error {

@@ -120,8 +120,29 @@ func (d *daemon) openLog(ctx context.Context) (*badgerlog.Log, badgerlog.Report,
 		return nil, badgerlog.Report{}, err
 	}
 	d.signer = keyfile.NewSigner(k.replica)
-	return badgerlog.Open(ctx, badgerlog.Options{Dir: d.home.Data, Key: k.replica, RecoveryKey: k.recovery,
+	return d.openFree(ctx, badgerlog.Options{Dir: d.home.Data, Key: k.replica, RecoveryKey: k.recovery,
 		Names: firstNames(), Random: rand.Reader, Tell: d.say})
+}
+
+// openFree opens the log once no other process has it. The home is ours, so who has
+// its store is a core that leaves it open on a full disk, and is gone in a moment.
+func (d *daemon) openFree(ctx context.Context, o badgerlog.Options) (*badgerlog.Log, badgerlog.Report, error) {
+	over := time.After(lockWait)
+	tick := time.NewTicker(lockEvery)
+	defer tick.Stop()
+	for {
+		log, report, err := badgerlog.Open(ctx, o)
+		if !fault.Is(err, "store_busy") {
+			return log, report, err
+		}
+		select {
+		case <-tick.C:
+		case <-over:
+			return nil, report, err
+		case <-d.ending:
+			return nil, report, err
+		}
+	}
 }
 
 // tellOpened says what the last end left to mend.

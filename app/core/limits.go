@@ -28,6 +28,8 @@ const (
 	// mapped files, and a disk that fills below them would kill the process; with
 	// less than this it takes no writes either.
 	logReserve = 64 << 20
+	// admitAtOnce is how many events of a bundle are taken in by one call.
+	admitAtOnce = 4096
 	// gcPercent keeps less than half of the usual garbage: a core works little.
 	gcPercent = 40
 	// bootMax bounds the name of the machine's present start, a UUID.

@@ -17,11 +17,13 @@ import (
 var version = "unversioned"
 
 const usageText = `usage: atelier-core run [--home DIR]
-       atelier-core verify [--home DIR] [--json]
+       atelier-core verify [--home DIR] [--json] [FILE]
+       atelier-core import [--home DIR] [--json] FILE
        atelier-core --version
 
 run     keep the home and answer its API until SIGTERM, SIGINT or a call of Stop
-verify  audit a home that no core has open; exits 7 when something is wrong
+verify  audit a home that no core has open, or a bundle; exits 7 when something is wrong
+import  take a bundle into a home that no core has open
 `
 
 func main() { os.Exit(entry(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -43,7 +45,16 @@ func entry(args []string, stdout, stderr *os.File) int {
 		if err != nil {
 			return helped(err, stdout, stderr)
 		}
+		if o.file != "" {
+			return verifyBundle(o, stdout, stderr)
+		}
 		return verify(o, stdout, stderr)
+	case "import":
+		o, err := parse("import", args[1:])
+		if err != nil {
+			return helped(err, stdout, stderr)
+		}
+		return importFile(o, stdout, stderr)
 	case "--version", "-version":
 		fmt.Fprintln(stdout, "atelier-core "+version)
 		return fault.ExitDone
@@ -57,20 +68,32 @@ func entry(args []string, stdout, stderr *os.File) int {
 type options struct {
 	home string
 	json bool
+	file string // of import, and of verify where it is a bundle
 }
 
 func parse(command string, args []string) (o options, err error) {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // helped says it
 	flags.StringVar(&o.home, "home", "", "")
-	if command == "verify" {
+	if command != "run" {
 		flags.BoolVar(&o.json, "json", false, "")
 	}
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q is not understood", flags.Arg(0))
+	if command == "import" {
+		if flags.NArg() != 1 {
+			return o, errors.New("import takes one file")
+		}
+		o.file = flags.Arg(0)
+		return o, nil
+	}
+	left := flags.Args()
+	if command == "verify" && len(left) > 0 {
+		o.file, left = left[0], left[1:]
+	}
+	if len(left) > 0 {
+		return o, fmt.Errorf("%q is not understood", left[0])
 	}
 	return o, nil
 }

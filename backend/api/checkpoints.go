@@ -68,6 +68,33 @@ func (s checkpoints) Open(ctx context.Context, q *connect.Request[atelierv1.Open
 	return connect.NewResponse(&atelierv1.OpenCheckpointResponse{Checkpoint: document(opened.Document), Ack: s.words.ack(opened.Ack)}), nil
 }
 
+func (s checkpoints) Export(ctx context.Context, q *connect.Request[atelierv1.ExportRequest], out *connect.ServerStream[atelierv1.ExportResponse]) error {
+	c, err := s.caller(q)
+	if err != nil {
+		return err
+	}
+	made, err := s.o.Studio.Bundle(ctx, c, q.Msg.GetAt(), pieces{out})
+	if err != nil {
+		return err
+	}
+	h := made.Head
+	return out.Send(&atelierv1.ExportResponse{Done: true, BundleId: idText(made.ID), CheckpointId: idText(h.Checkpoint), Digest: idText(h.Digest.Hash),
+		FoldVersion: h.Digest.Version, Events: h.Events, Outside: h.Outside, Records: h.Records, Seals: made.Seals, Bodies: made.Bodies, Bytes: made.Bytes,
+		ReadFrontier: s.words.heads(made.Read)})
+}
+
+// pieces sends a bundle as it is made. A writer keeps nothing that it is given.
+type pieces struct {
+	out *connect.ServerStream[atelierv1.ExportResponse]
+}
+
+func (p pieces) Write(b []byte) (int, error) {
+	if err := p.out.Send(&atelierv1.ExportResponse{Data: b}); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
 func (s checkpoints) Diff(ctx context.Context, q *connect.Request[atelierv1.DiffRequest]) (*connect.Response[atelierv1.DiffResponse], error) {
 	c, err := s.caller(q)
 	if err != nil {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"atelier.dev/atelier/backend/attach"
@@ -72,6 +73,7 @@ type Checkpoints interface {
 	Invalidate(ctx context.Context, c studio.Caller, ref, why string) (studio.Decided, error)
 	OpenCheckpoint(ctx context.Context, c studio.Caller, ref string) (studio.Changed, error)
 	Diff(ctx context.Context, c studio.Caller, a, b, branch string) (studio.Compared, error)
+	Bundle(ctx context.Context, c studio.Caller, at string, to io.Writer) (studio.Bundled, error)
 }
 
 // Retention is what a home keeps, and lets go.

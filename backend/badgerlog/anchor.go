@@ -63,15 +63,6 @@ func (f firstPoint) point() point {
 		EventsBefore: f.EventsBefore, SealsBefore: f.SealsBefore, OwnCount: max(f.Events, 1) - 1, Control: event.Basis{Record: f.Genesis}}
 }
 
-// heads are the newest events of the control chain and of the own one.
-func (p point) heads(replica event.Chain) []event.Head {
-	heads := []event.Head{{Chain: event.Chain(p.Genesis[:]), Seq: p.Control.Index, ID: p.Control.Record}}
-	if p.OwnCount > 0 {
-		heads = append(heads, event.Head{Chain: replica, Seq: p.OwnCount - 1, ID: p.Own})
-	}
-	return heads
-}
-
 // version is the one under which the store keeps the group that ends here: it
 // grows with every group, so that no clock of the store's is needed.
 func (p point) version() uint64 { return p.Events + p.Seals }

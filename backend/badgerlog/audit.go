@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"atelier.dev/atelier/backend/causal"
+	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
@@ -42,7 +43,7 @@ func (r *AuditReport) find(code, where, what string) {
 }
 
 // audit is one pass over the store up to a durable point. Of what it has read
-// it holds one run and the ids under one seal.
+// it holds one run, the ids under one seal, and a number a line.
 type audit struct {
 	log      *Log
 	to       point
@@ -54,10 +55,12 @@ type audit struct {
 	own      event.Head // the newest event of each chain that was read
 	control  event.Head
 	unread   bool // some event could not be read
+	dropped  bool // the body of the one that was read last
 	begun    bool // an event of the own chain was read
 	lost     bool // the one before at could not be read
 	sealed   sealed
-	below    *causal.Cut // what is final, once something is gone
+	below    *causal.Cut    // what is final, once something is gone
+	bases    map[int]uint64 // of the newest event of each line of others that was read
 }
 
 // sealed is how far the seals that were read reach.
@@ -77,13 +80,18 @@ func (l *Log) Audit(ctx context.Context, progress func(done, of uint64)) (AuditR
 	}
 	l.dropping.Lock() // nothing goes meanwhile
 	defer l.dropping.Unlock()
-	a := &audit{log: l, to: l.stand(), progress: progress}
-	a.report.Heads = a.to.heads(l.replica)
+	a := &audit{log: l, to: l.stand(), progress: progress, bases: map[int]uint64{}}
+	a.report.Heads = l.headsAt(a.to.Events)
 	err := a.pass(ctx)
 	return a.report, err
 }
 
 func (a *audit) pass(ctx context.Context) error {
+	if err := a.learn(); fault.Is(err, "log_closed") {
+		return err
+	} else if err != nil {
+		a.report.find("event", "control", err.Error())
+	}
 	if err := a.seals(ctx); err != nil {
 		return err
 	}
@@ -94,7 +102,10 @@ func (a *audit) pass(ctx context.Context) error {
 	if !a.lost && (a.own.ID != a.to.Own || a.control.ID != a.to.Control.Record) {
 		a.report.find("head", "chain", "the newest event is not the one that the anchor names")
 	}
-	if err := a.keys(); err != nil {
+	if err := a.foreignSeals(ctx); err != nil {
+		return err
+	}
+	if err := errors.Join(a.marks(), a.keys()); err != nil {
 		return err
 	}
 	a.slots()
@@ -144,24 +155,26 @@ func (a *audit) event(n uint64) (event.ID, error) {
 	case e.Header.Class == event.Control:
 		a.chain(where, event.Chain(a.to.Genesis[:]), &a.control, true, e)
 		a.certificates(where, e)
-	default:
+	case a.isWritten(n):
 		a.chain(where, a.log.replica, &a.own, a.begun, e)
 		a.begun = true
+	default:
+		a.foreign(where, n, e)
 	}
 	a.lost = false
 	return e.ID, nil
 }
 
 // body holds an event without a body to what allows that: it lies below a
-// checkpoint that control has finalized, and retention dropped it. What others
+// checkpoint that control has finalized, and retention dropped it here. What others
 // wrote may have come without.
 func (a *audit) body(where string, n uint64, e *event.Event) {
-	switch {
-	case e.Body != nil:
+	if e.Body != nil {
 		return
-	case !e.Gone:
-		if e.Header.Replica == a.log.replica {
-			a.report.find("body_absent", where, "the event has no body, and nothing says that it was dropped")
+	}
+	if !a.dropped {
+		if a.isWritten(n) {
+			a.report.find("body_absent", where, "the event has no body, and nothing says that it was dropped here")
 		}
 		return
 	}
@@ -190,14 +203,12 @@ func (a *audit) certificates(where string, e event.Event) {
 		a.report.find("certificate", where, err.Error())
 		return
 	}
-	signed := false
 	for _, c := range all {
 		if err := certifies(c, e.ID, a.to.Genesis, e.Header.Seq); err != nil {
 			a.report.find("certificate", where, err.Error())
 		}
-		signed = signed || c.Voter == a.log.replica
 	}
-	if !signed {
+	if !control.Certified(e, all, a.log.voters) {
 		a.report.find("certificate", where, "the record is not signed by the voter of this workspace")
 	}
 }
@@ -218,7 +229,7 @@ func (a *audit) read(n uint64) (e event.Event, err error) {
 		a.first = first
 	}
 	record, rest, _ := cutRecord(a.run) // a cut one is no record to readRecord
-	a.run = rest
+	a.run, a.dropped = rest, isDropped(record)
 	return e, readRecord(&e, n, record)
 }
 
@@ -251,12 +262,9 @@ func (a *audit) chain(where string, chain event.Chain, last *event.Head, begun b
 	case h.ViewEpoch != a.log.epoch:
 		a.report.find("view_epoch", where, "the event's epoch is not the one at its basis")
 	}
-	if len(h.Parents) < 2 {
-		return
-	}
-	if _, err := a.log.checkParents(h.Parents); err != nil {
-		a.report.find("antichain", where, err.Error())
-	}
+	a.log.orderMu.RLock()
+	defer a.log.orderMu.RUnlock()
+	a.antichain(where, &h, a.log.related(h.Parents))
 }
 
 // isBasis reports whether an event names the record that was the newest when it
@@ -354,12 +362,25 @@ func (a *audit) keys() error {
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
 			key := it.Item().Key()
-			if string(key) != "m" && (len(key) != 9 || !slices.Contains([]byte("ascd"), key[0])) {
+			if !isKey(key) {
 				a.report.find("key", fmt.Sprintf("key %x", key), "the store holds a key of no known kind")
 			}
 		}
 		return nil
 	})
+}
+
+// isKey reports whether a rule puts something under a key.
+func isKey(key []byte) bool {
+	switch len(key) {
+	case 1:
+		return string(key) == "m" || string(key) == ownerKey
+	case 9:
+		return slices.Contains([]byte("ascdpq"), key[0])
+	case 13:
+		return key[0] == 'f'
+	}
+	return false
 }
 
 // slots reads the anchor as the next start would.
@@ -369,14 +390,14 @@ func (a *audit) slots() {
 		a.report.find("anchor_slot", "anchor", fmt.Sprintf("the anchor cannot be read: %v", err))
 		return
 	}
-	seen := uint64(0)
+	var seen point
 	for i := range 2 {
 		if _, p, ok := readSlot(all[i*slotSize : (i+1)*slotSize]); ok {
-			seen = max(seen, p.Events)
+			seen.OwnCount, seen.Control.Index = max(seen.OwnCount, p.OwnCount), max(seen.Control.Index, p.Control.Index)
 		}
 	}
 	// Where nothing is mended a store may be ahead by the group that Open allows.
-	if seen < a.to.Events && !a.log.o.Inspect {
+	if (seen.OwnCount < a.to.OwnCount || seen.Control.Index < a.to.Control.Index) && !a.log.o.Inspect {
 		a.report.find("anchor_behind", "anchor", "the anchor does not name the newest event")
 	}
 }

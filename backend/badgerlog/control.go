@@ -40,6 +40,9 @@ func (l *Log) AppendRecord(ctx context.Context, rec control.Record) (event.Event
 // placeRecord gives a record its place, if it is the next one.
 func (l *Log) placeRecord(g *group, r *request) error {
 	h, next := r.record.Header, &g.next
+	if l.marks.split != nil {
+		return controlSplit()
+	}
 	if h.Workspace != next.Genesis || h.Seq != next.Control.Index+1 || h.Prev != next.Control.Record || h.Class != event.Control {
 		return fault.New(fault.Aborted, "record_order", fmt.Sprintf("record %d is not the next of the control chain, which stands at %d", h.Seq, next.Control.Index),
 			"read the newest record, and decide again")
@@ -62,13 +65,13 @@ func (l *Log) placeRecord(g *group, r *request) error {
 	return nil
 }
 
-// encodeCertificates takes the signatures under a record, of which one is the
-// voter's: the replica that genesis names, which is this one.
+// encodeCertificates takes the signatures under a record: a majority of its voters
+// must have signed.
 func (l *Log) encodeCertificates(id event.ID, h event.Header, all []event.Certificate) ([]byte, error) {
 	if len(all) > maxCertificates {
 		return nil, fault.New(fault.InvalidArgument, "certificates_many", fmt.Sprintf("a record has at most %d signatures", maxCertificates), "give those of its voters")
 	}
-	encoded, voted := make([][]byte, 0, len(all)), false
+	encoded := make([][]byte, 0, len(all))
 	for _, c := range all {
 		if err := certifies(c, id, h.Workspace, h.Seq); err != nil {
 			return nil, err
@@ -77,12 +80,16 @@ func (l *Log) encodeCertificates(id event.ID, h event.Header, all []event.Certif
 		if err != nil {
 			return nil, err
 		}
-		encoded, voted = append(encoded, b), voted || c.Voter == l.replica
+		encoded = append(encoded, b)
 	}
-	if !voted {
+	if !control.Certified(event.Event{ID: id, Header: h}, all, l.voters) {
 		return nil, fault.New(fault.InvalidArgument, "certificate_missing", "no voter of the workspace has signed the record", "have the voters sign it")
 	}
 	return cbor.Marshal(encoded)
+}
+
+func controlSplit() error {
+	return dataLoss("control_split", "the control chain has two certified records at one place: its voters signed both, and control stops")
 }
 
 // certifies holds a certificate to the record that it is kept with.

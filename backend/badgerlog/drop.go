@@ -16,8 +16,8 @@ import (
 // new one. Headers, and so ids, chains and seals, stay byte for byte. The same
 // transactions keep an account of it, see account.go.
 //
-// The anchor has no part in it: no head moves, and its newest group is never
-// rewritten, because it lies above every checkpoint that is final.
+// The anchor has no part in it, for no head moves. But it may hold the newest group,
+// whose runs could be written anew: so it is first left without one.
 
 // DropBodies drops the bodies of those events below a finalized checkpoint that
 // drop names, and returns how many these were and their bytes. It goes on in steps,
@@ -34,6 +34,9 @@ func (l *Log) DropBodies(ctx context.Context, checkpoint event.ID, drop func(arr
 	if below.Count() == 0 {
 		return 0, 0, fault.New(fault.FailedPrecondition, "checkpoint_not_finalized", "control has not finalized this checkpoint",
 			"finalize it: `atelier checkpoint finalize`")
+	}
+	if err := l.inTurn(ctx, func() error { return l.commit(nil, l.at) }); err != nil {
+		return 0, 0, err
 	}
 	d := &dropStep{log: l, below: below, drop: drop}
 	err = d.runs(ctx)
@@ -73,10 +76,9 @@ func (l *Log) finalized(checkpoint event.ID) (causal.Cut, error) {
 func (l *Log) recordArrivals() (all []uint64) {
 	l.orderMu.RLock()
 	defer l.orderMu.RUnlock()
-	control := l.order.Chain(0)
-	for n := uint64(1); n < l.ids.count; n++ {
-		if l.order.Chain(causal.Ordinal(n)) == control {
-			all = append(all, n)
+	if line := l.chains.controlLine(); line != nil {
+		for _, n := range line.arrivals {
+			all = append(all, uint64(n))
 		}
 	}
 	return all
@@ -158,7 +160,7 @@ func (d *dropStep) record(n uint64, record []byte) ([]byte, error) {
 	}
 	d.dropped = d.dropped.and(dropped{1, uint64(len(e.Body))})
 	left := slices.Clone(record[:recordFrame+len(e.Bytes)])
-	binary.BigEndian.PutUint32(left[4:], bodyGone)
+	binary.BigEndian.PutUint32(left[4:], goneHere)
 	return left, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"atelier.dev/atelier/backend/event"
 	"atelier.dev/atelier/backend/fault"
 )
 
@@ -30,6 +31,10 @@ func openFault(err error) error {
 	}
 	return fault.Wrap(err, fault.DataLoss, "store_damaged", "the log cannot be opened",
 		"keep a copy of the data folder as it is, and restore it from a backup")
+}
+
+func unsealed(id event.ID) error {
+	return fault.New(fault.FailedPrecondition, "event_unsealed", "no seal covers event "+id.String()+" yet", "seal it first")
 }
 
 const mendLimit = "raise the limit on open files (ulimit -n) or on the size of a file (ulimit -f), and start the core again; nothing is lost"

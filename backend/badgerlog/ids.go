@@ -84,15 +84,16 @@ func (t *ids) find(id event.ID) (n causal.Ordinal, known bool) {
 	return causal.NoEvent, false
 }
 
-// between returns the ids in [low, high], at most so many. They lie from the place
-// of the lowest to that of the highest, and on to the next that is free.
-func (t *ids) between(low, high event.ID, most int) (found []event.ID) {
+// between returns the ids in [low, high] of the arrivals below one, at most so many.
+// They lie from the place of the lowest to that of the highest, and on to the next
+// that is free.
+func (t *ids) between(low, high event.ID, below uint64, most int) (found []event.ID) {
 	if len(t.slots) == 0 {
 		return nil
 	}
 	for at, end := t.first(low), t.first(high); (at <= end || t.slots[at%len(t.slots)] != 0) && len(found) < most; at++ {
 		slot := t.slots[at%len(t.slots)]
-		if slot == 0 {
+		if slot == 0 || uint64(slot-1) >= below {
 			continue
 		}
 		if id := t.at(uint64(slot - 1)); bytes.Compare(id[:], low[:]) >= 0 && bytes.Compare(id[:], high[:]) <= 0 {

@@ -23,10 +23,24 @@ const (
 )
 
 // KeepIndex keeps what the log has learnt, so that the next Open need not read all
-// events. Appending waits meanwhile.
+// events. Appending waits meanwhile, and it waits for a group that is not durable.
 func (l *Log) KeepIndex() error {
 	l.orderMu.RLock()
 	defer l.orderMu.RUnlock()
+	for l.visible < l.ids.count {
+		l.orderMu.RUnlock()
+		changed := l.Changed()
+		err := l.refuseIfReadOnly()
+		l.orderMu.RLock()
+		if err != nil {
+			return err
+		}
+		if l.visible < l.ids.count {
+			l.orderMu.RUnlock()
+			<-changed
+			l.orderMu.RLock()
+		}
+	}
 	err := l.writeCache(indexName, l.writeIndex)
 	if err == nil {
 		l.indexed.Store(l.ids.count)
@@ -91,21 +105,17 @@ func (l *Log) recall() (from uint64) {
 	return known
 }
 
-// recall learns from the order where the first events lie that are of other chains,
-// and the head of each chain.
+// recall learns from the order which events lie on which line.
 func (c *chains) recall(l *Log, known uint64) error {
-	for _, n := range l.order.Heads(causal.Ordinal(known)) {
-		e, err := l.eventAt(uint64(n))
-		if err != nil {
-			return err
+	for n := range causal.Ordinal(known) {
+		on := l.order.Line(n)
+		if on > len(c.lines) {
+			return errCacheDamaged
 		}
-		chain := chainOf(&e)
-		c.heads[chain] = event.Head{Chain: chain, Seq: e.Header.Seq, ID: e.ID}
-	}
-	for n := uint64(1); n < known; n++ {
-		if l.order.Chain(causal.Ordinal(n)) != c.own {
-			c.others = append(c.others, n)
+		if on == len(c.lines) {
+			c.begin(l.order.Replica(n), l.order.Fork(on), l.order)
 		}
+		c.lines[on].arrivals = append(c.lines[on].arrivals, n)
 	}
 	return nil
 }

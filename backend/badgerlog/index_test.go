@@ -2,6 +2,7 @@ package badgerlog
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,6 +37,9 @@ type answers struct {
 	Found    []uint64
 	Named    event.Cut
 	Order    []byte
+	Chains   []chainLine
+	Of       map[event.Chain][]int
+	Members  members
 }
 
 func answersOf(t *testing.T, l *Log) (a answers) {
@@ -62,7 +66,17 @@ func answersOf(t *testing.T, l *Log) (a answers) {
 	if _, a.Named, err = l.Arrived(l.Count() / 2); err != nil {
 		t.Fatal(err)
 	}
-	a.Heads, a.Sizes, a.Order = l.Heads(), l.held, l.order.Snapshot()
+	l.orderMu.Lock() // members are looked at when somebody asks
+	err = l.learnMembers()
+	l.orderMu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Heads, a.Sizes, a.Order, a.Of, a.Members = l.Heads(), l.held, l.order.Snapshot(), l.chains.of, l.members
+	for _, on := range l.chains.lines {
+		on.arrivals, on.cover, on.basis, on.knows = slices.Clone(on.arrivals), nil, 0, false
+		a.Chains = append(a.Chains, on)
+	}
 	return a
 }
 
@@ -82,10 +96,46 @@ func TestAnIndexChangesNoAnswer(t *testing.T) {
 		t.Error("the control has an index")
 	}
 	if want := answersOf(t, without); !reflect.DeepEqual(got, want) {
-		t.Errorf("with an index it is\n%+v\nwithout\n%+v", got, want)
+		t.Errorf("with an index it is\n%.2000v\nwithout\n%.2000v", fmt.Sprint(got), fmt.Sprint(want))
 	}
 	mustAudit(t, without)
 	without.Close()
+}
+
+// So it is of a log with chains of others, of which one has a fork, and after more
+// came.
+func TestAnIndexKnowsChainsOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	l := openWith(t, homeOf(dir))
+	f := newForker(t, l, 17)
+	web(t, l, 10)
+	mustAdmit(t, l, Batch{Runs: []event.Run{f.base, f.left}})
+	if err := l.KeepIndex(); err != nil {
+		t.Fatal(err)
+	}
+	mustAdmit(t, l, Batch{Runs: []event.Run{f.right}})
+	for n := range 2 {
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		l = openWith(t, homeOf(dir))
+		if known := l.indexed.Load(); known == 0 || len(l.chains.lines) != 4 {
+			t.Fatalf("the index knows %d events, of %d lines", known, len(l.chains.lines))
+		}
+		got := answersOf(t, l)
+		l.Close()
+		o := homeOf(dir)
+		o.Inspect = true // uses none
+		seen := openWith(t, o)
+		if want := answersOf(t, seen); !reflect.DeepEqual(got, want) {
+			t.Errorf("start %d: with an index it is\n%.2000v\nwithout\n%.2000v", n, fmt.Sprint(got), fmt.Sprint(want))
+		}
+		seen.Close()
+		l = openWith(t, homeOf(dir))
+		if err := l.KeepIndex(); err != nil { // of all
+			t.Fatal(err)
+		}
+	}
 }
 
 // What is wrong with an index costs time alone.

@@ -1,6 +1,9 @@
 package badgerlog
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// valueThreshold keeps every record (header, body, frame) in Badger's WAL:
@@ -78,6 +81,20 @@ const (
 	sparse = 8
 	// maxFound bounds the answer to a search by prefix: enough to say ambiguous.
 	maxFound = 16
+	// everything is above all arrivals.
+	everything = math.MaxUint64
+	// maxAdmitBytes and maxAdmitEvents bound a group of what others wrote: as many
+	// events of the usual size as one transaction holds, for one sync.
+	maxAdmitBytes  = 1 << 20
+	maxAdmitEvents = 4096
+	// openAhead is how many runs a core are checked by themselves ahead of their turn.
+	openAhead = 2
+	// maxHeld and maxHeldBytes bound what waits for what it rests on: some seconds
+	// of a busy replica. What is dropped is asked for again.
+	maxHeld      = 8192
+	maxHeldBytes = 32 << 20
+	// MaxRefused bounds what an admission tells one by one.
+	MaxRefused = 1000
 	// MaxFindings bounds an audit's report.
 	MaxFindings = 100
 )

@@ -36,6 +36,8 @@ type Log struct {
 	// Only who leads the queue touches these.
 	at       point
 	unsealed []event.ID
+	marks    marks
+	waits    waiting
 	idle     *time.Timer
 	roomy    time.Time // when the disk last had room
 
@@ -43,17 +45,22 @@ type Log struct {
 	order   *causal.Order
 	indexed atomic.Uint64 // how many events the kept index knows
 	chains  chains
+	members members
 	held    held
 	dropped account
 	ids     ids
 	runs    runs
+	visible uint64 // arrivals below it are shown
 
 	dropping sync.Mutex // held by who drops bodies
 	pages    pages
 
 	mu      sync.RWMutex
 	durable point
+	told    []mark // those of marks that are durable
+	lacks   []Missing
 	epoch   uint64
+	voters  []event.Chain // who certifies records
 	changed chan struct{}
 	broken  chan struct{} // closed when the log becomes read-only
 	why     string
@@ -78,7 +85,7 @@ func Open(ctx context.Context, o Options) (*Log, Report, error) {
 	if o.Tell == nil {
 		o.Tell = func(string, string) {}
 	}
-	l := &Log{o: o, replica: replicaOf(o.Key), places: make(chan struct{}, maxWaiting), changed: make(chan struct{}), broken: make(chan struct{})}
+	l := &Log{o: o, replica: replicaOf(o.Key), visible: everything, waits: newWaiting(), places: make(chan struct{}, maxWaiting), changed: make(chan struct{}), broken: make(chan struct{})}
 	l.order = &causal.Order{}
 	// Without events there is nothing to seal, so it does nothing until reset.
 	l.idle = time.AfterFunc(time.Hour, l.sealIdle)
@@ -135,13 +142,13 @@ func (l *Log) start(ctx context.Context, report *Report) error {
 	if l.values, report.ValuesCut, err = openValues(filepath.Join(l.o.Dir, "values"), l.o.Inspect); err != nil {
 		return openFault(err)
 	}
-	return l.begin(ctx, report)
+	return l.begin(ctx, last, report)
 }
 
 // begin reads all events, and then writes what this open owes: a whole anchor
 // and a seal over what an earlier run left. A log that is refused keeps its
 // anchor as it was, to tell what is wrong. Genesis comes first.
-func (l *Log) begin(ctx context.Context, report *Report) error {
+func (l *Log) begin(ctx context.Context, last point, report *Report) error {
 	if l.at.Events == 0 && l.o.Inspect {
 		return fault.New(fault.NotFound, "log_empty", "the log was never begun", "start the core once: it begins it")
 	}
@@ -154,7 +161,13 @@ func (l *Log) begin(ctx context.Context, report *Report) error {
 		return err
 	}
 	l.chains = newChains(l.replica, l.at.Genesis)
+	if err := l.readMarks(); err != nil {
+		return err
+	}
 	if err := l.replay(ctx, l.recall()); err != nil {
+		return err
+	}
+	if err := l.standUp(last); err != nil {
 		return err
 	}
 	if l.o.Inspect {
@@ -166,7 +179,7 @@ func (l *Log) begin(ctx context.Context, report *Report) error {
 		return err
 	}
 	l.publish()
-	for len(l.unsealed) > 0 {
+	for len(l.unsealed) > 0 && l.marks.retired == nil {
 		report.Sealed += min(len(l.unsealed), event.MaxSealed)
 		if err := l.seal(); err != nil {
 			return err
@@ -352,9 +365,6 @@ func (l *Log) Genesis() event.ID { return l.stand().Genesis }
 // Replica returns the name of the chain that this log writes.
 func (l *Log) Replica() event.Chain { return l.replica }
 
-// Heads returns the newest durable event of each chain, the control chain first.
-func (l *Log) Heads() []event.Head { return l.stand().heads(l.replica) }
-
 func (l *Log) stand() point {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -363,9 +373,12 @@ func (l *Log) stand() point {
 
 // publish shows what has become durable.
 func (l *Log) publish() {
+	l.orderMu.Lock()
+	l.visible = l.at.Events
+	l.orderMu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.durable = l.at
+	l.durable, l.told = l.at, l.marks.all
 	l.durable.Group = nil
 	close(l.changed)
 	l.changed = make(chan struct{})

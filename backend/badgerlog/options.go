@@ -22,6 +22,10 @@ type Options struct {
 	Policy string
 	// Names are the first names in the body of genesis; read like RecoveryKey.
 	Names event.WorkspaceCreated
+	// Follow is the genesis of another replica's workspace, which an empty home then
+	// begins with; nil begins one of its own. Until a record enrols this replica it
+	// writes nothing.
+	Follow *event.Sent
 	// Now is the clock; nil means time.Now. It decides nothing.
 	Now func() time.Time
 	// Random makes nonces; nil means crypto/rand.

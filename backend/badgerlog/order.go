@@ -16,7 +16,7 @@ import (
 // arrivalOf returns the arrival number of an event. Fault: event_unknown.
 func (l *Log) arrivalOf(id event.ID) (causal.Ordinal, error) {
 	n, known := l.ids.find(id)
-	if !known {
+	if !known || uint64(n) >= l.visible {
 		return n, fault.New(fault.NotFound, "event_unknown", "there is no event "+id.String(), "see `atelier log`")
 	}
 	return n, nil
@@ -109,11 +109,7 @@ func (l *Log) headAt(h event.Head) (causal.Ordinal, error) {
 	if err != nil {
 		return n, fault.New(fault.FailedPrecondition, "head_unknown", "the cut names a head that is not here: "+h.ID.String(), "take that one first")
 	}
-	e, err := l.eventAt(uint64(n))
-	if err != nil {
-		return n, err
-	}
-	if chainOf(&e) != h.Chain || e.Header.Seq != h.Seq {
+	if on, seq := l.placeOf(n); on.chain != h.Chain || seq != h.Seq {
 		return n, fault.New(fault.InvalidArgument, "head_other", "the cut names a head "+h.ID.String()+" with another chain or number than it has", "name it as it is")
 	}
 	return n, nil
@@ -172,11 +168,14 @@ func (l *Log) learn(e *event.Event) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.order.Add(entry); err != nil {
+	n, err := l.order.Add(entry)
+	if err != nil {
 		return err
 	}
+	l.chains.add(n, e, l.order)
 	l.ids.add(e.ID)
 	l.held.add(e)
+	l.members.take(&e.Header)
 	return nil
 }
 

@@ -54,8 +54,16 @@ func writer(dir string, syncOff bool) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		close(orphan)
 	}()
+	admit, err := admitterOf(l)
+	if err != nil {
+		fmt.Println("fault", fault.Of(err).Code, err)
+		return
+	}
 	for w := range 8 {
 		wg.Go(func() {
+			if admit != nil && admit.only && w != 1 {
+				return
+			}
 			for n := 0; ; n++ {
 				select {
 				case <-orphan:
@@ -65,16 +73,21 @@ func writer(dir string, syncOff bool) {
 				out.Lock()
 				late := refused
 				out.Unlock()
-				e, err := writeOne(l, w == 0 && n%3 == 2 && !drops)
+				taken, err := writeOne(l, w == 0 && n%3 == 2 && !drops)
+				if admit != nil && w == 1 {
+					taken, err = admit.step()
+				}
 				out.Lock()
 				switch {
 				case err != nil:
 					refused = true
 					fmt.Println("refused", fault.Of(err).Reason, fault.Of(err).Code)
 				case late:
-					fmt.Println("late", e.ID)
+					fmt.Println("late", taken)
 				default:
-					fmt.Println("ack", e.ID)
+					for _, id := range taken {
+						fmt.Println("ack", id)
+					}
 				}
 				out.Unlock()
 				if err != nil {
@@ -100,16 +113,17 @@ func writer(dir string, syncOff bool) {
 }
 
 // writeOne appends an event, or a record that answers one.
-func writeOne(l *Log, record bool) (event.Event, error) {
+func writeOne(l *Log, record bool) ([]event.ID, error) {
 	e, err := l.Append(context.Background(), draft(l, nil))
 	if err != nil || !record {
-		return e, err
+		return []event.ID{e.ID}, err
 	}
 	r, err := nextRecord(l, e)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	return l.AppendRecord(context.Background(), r)
+	e, err = l.AppendRecord(context.Background(), r)
+	return []event.ID{e.ID}, err
 }
 
 // child is a running writer with what it said so far.
@@ -213,6 +227,9 @@ func lost(dir string, acked []string) (int, error) {
 	r, err := l.Audit(context.Background(), nil)
 	if err == nil && len(r.Findings) > 0 {
 		err = fmt.Errorf("%v", r.Findings)
+	}
+	if frauds, _ := l.Frauds(); err == nil && len(frauds) != len(l.Forked()) {
+		err = fmt.Errorf("%d chains are forked, and there are %d proofs", len(l.Forked()), len(frauds))
 	}
 	return missing, err
 }

@@ -19,8 +19,10 @@ type request struct {
 	seal    bool
 	record  *control.Record // of the control chain, instead of a draft
 	work    func() error    // what else only a leader may do
-	event   event.Event
-	err     error
+	// admission is what others wrote. It has a group to itself.
+	admission *admission
+	event     event.Event
+	err       error
 	// wake is told once: true to lead the next group, false when answered.
 	wake chan bool
 }
@@ -79,11 +81,12 @@ func (q *queue) length() int {
 	return len(q.waiting)
 }
 
-// next returns the request that waits longest, or nil.
-func (q *queue) next() *request {
+// next returns the request that waits longest, or nil. One that needs a group to
+// itself comes first in a group or not at all.
+func (q *queue) next(first bool) *request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
+	if len(q.waiting) == 0 || !first && q.waiting[0].admission != nil {
 		return nil
 	}
 	r := q.waiting[0]

@@ -80,7 +80,7 @@ func (l *Log) Find(prefix string) ([]event.ID, error) {
 		return nil, err
 	}
 	l.orderMu.RLock()
-	found := l.ids.between(low, high, maxFound)
+	found := l.ids.between(low, high, l.visible, maxFound)
 	l.orderMu.RUnlock()
 	slices.SortFunc(found, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
 	return found, nil

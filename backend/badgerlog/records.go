@@ -12,29 +12,39 @@ import (
 	"atelier.dev/atelier/backend/event"
 )
 
-// A record is one event: length of its header 4, of its body 4, header, body. Of
-// a body that is not here stands, instead of its length, why. A run is the records of one group, one after another, under the arrival
+// A record is one event: length of its header 4, of its body 4, header, body. A
+// body that is not here has no byte; where it is gone, the length says so.
+// A run is the records of one group, one after another, under the arrival
 // number of the first: the store then takes a key a group, not an event.
 
 // No body is as long as these.
 const (
-	bodyGone   = 1<<32 - 1 // retention dropped it
-	bodyAbsent = 1<<32 - 2 // it never came
+	goneHere      = 1<<32 - 1 // retention dropped it
+	goneElsewhere = 1<<32 - 2 // it was gone where the event came from
 )
 
 // bodyLength is what a record says of the length of its body, and how many bytes
 // of it are in the record.
 func bodyLength(record []byte) (said uint32, there uint64) {
 	said = binary.BigEndian.Uint32(record[4:])
-	if said >= bodyAbsent {
+	if said >= goneElsewhere {
 		return said, 0
 	}
 	return said, uint64(said)
 }
 
+// isDropped reports whether a record's body was dropped here.
+func isDropped(record []byte) bool {
+	if len(record) < recordFrame {
+		return false
+	}
+	said, _ := bodyLength(record)
+	return said == goneHere
+}
+
 // newRecord encodes an event's header and body as they are stored, and fills in
 // its id, bytes and body, which share the record's memory. Without a body it says
-// whether that is gone.
+// whether that is gone elsewhere.
 func newRecord(e *event.Event, body []byte) ([]byte, error) {
 	record, id, err := event.AppendHeader(make([]byte, recordFrame, usualHeader+len(body)), &e.Header)
 	if err != nil {
@@ -49,22 +59,28 @@ func newRecord(e *event.Event, body []byte) ([]byte, error) {
 }
 
 func lengthOf(e *event.Event, body []byte) uint32 {
-	switch {
-	case body != nil:
-		return uint32(len(body))
-	case e.Gone:
-		return bodyGone
+	if len(body) == 0 && e.Gone {
+		return goneElsewhere
 	}
-	return bodyAbsent
+	return uint32(len(body))
 }
 
-// bodyIn is the body in a record, from n on; nil when it is not there.
+// bodyIn is the body in a record, from n on; nil when it is not here.
 func bodyIn(record []byte, n int) []byte {
-	if said, _ := bodyLength(record); said >= bodyAbsent {
+	if n == len(record) {
 		return nil
 	}
 	return record[n:]
 }
+
+// frameOf is what stands before the bytes of an event that another gave.
+func frameOf(e *event.Event) []byte {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, recordFrame+len(e.Bytes)+len(e.Body)), uint32(len(e.Bytes)))
+	return binary.BigEndian.AppendUint32(b, lengthOf(e, e.Body))
+}
+
+// sentRecord is newRecord for an event of which another gave the bytes.
+func sentRecord(e *event.Event) []byte { return append(append(frameOf(e), e.Bytes...), e.Body...) }
 
 // cutRecord splits the first record off a run.
 func cutRecord(run []byte) (record, rest []byte, ok bool) {
@@ -98,12 +114,12 @@ func readRecord(e *event.Event, arrival uint64, b []byte) error {
 		return damaged("its record is cut")
 	}
 	n := recordFrame + int(binary.BigEndian.Uint32(record))
-	id, err := event.ReadHeader(&e.Header, record[recordFrame:n])
+	id, err := event.ReadAny(&e.Header, record[recordFrame:n])
 	if err != nil {
 		return damaged(err.Error())
 	}
 	said, _ := bodyLength(record)
-	e.ID, e.Bytes, e.Body, e.Gone = id, record[recordFrame:n:n], bodyIn(record, n), said == bodyGone
+	e.ID, e.Bytes, e.Body, e.Gone = id, record[recordFrame:n:n], bodyIn(record, n), said >= goneElsewhere
 	if e.Body != nil && event.BodyHash(e.Body) != e.Header.BodyHash {
 		return damaged("its body is not the one its header names")
 	}

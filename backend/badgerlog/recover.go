@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -44,14 +43,77 @@ func (l *Log) recover(last point, blank bool, report *Report) error {
 		return dataLoss("tail_lost", fmt.Sprintf("the log has %d events and %d seals; its anchor says %d and %d",
 			found.Events, found.Seals, last.Events, last.Seals))
 	}
-	if found.Events > last.Events+maxGroupEvents || found.Seals > last.Seals+maxGroupSeals {
-		return dataLoss("anchor_behind", "the anchor lies far behind the log: it is not of this log or was restored alone")
+	if found.Seals > last.Seals+maxGroupSeals {
+		return anchorBehind()
 	}
 	l.at = found
-	if err := l.checkTail(last); err != nil {
+	return l.checkSeal(last)
+}
+
+func anchorBehind() error {
+	return dataLoss("anchor_behind", "the anchor lies far behind the log: it is not of this log or was restored alone")
+}
+
+// standUp finds the newest own event and record once all events were read, and
+// holds them to the anchor. Events of others need not be named by it: who loses
+// some at the end asks for them again.
+func (l *Log) standUp(last point) error {
+	l.at.Control = event.Basis{Record: l.at.Genesis}
+	if records := l.chains.controlLine(); records != nil {
+		l.at.Control = event.Basis{Index: records.next() - 1, Record: l.newestOf(records)}
+	}
+	switch own := l.chains.ownLine(); {
+	case l.marks.retired != nil:
+		l.at.Own, l.at.OwnCount = l.marks.retired.ID, l.marks.retired.Seq
+	case own != nil && len(l.chains.of[l.chains.own]) > 1:
+		return dataLoss("chain_broken", "the own chain has a fork")
+	case own != nil:
+		l.at.Own, l.at.OwnCount = l.newestOf(own), own.next()
+	}
+	if l.at.OwnCount > last.OwnCount+maxGroupEvents || l.at.Control.Index > last.Control.Index+maxAdmitEvents {
+		return anchorBehind()
+	}
+	if err := l.checkHeads(last); err != nil {
 		return err
 	}
 	return l.readUnsealed()
+}
+
+func (l *Log) newestOf(on *chainLine) event.ID {
+	return l.ids.at(uint64(on.arrivals[len(on.arrivals)-1]))
+}
+
+// checkHeads holds the store to the heads of its anchor.
+func (l *Log) checkHeads(last point) error {
+	if last.Events == 0 {
+		return nil
+	}
+	own := last.OwnCount == 0 || l.isAt(l.chains.ownLine(), last.OwnCount-1, last.Own)
+	if !own || last.Genesis != l.at.Genesis || !l.isAt(l.chains.controlLine(), last.Control.Index, last.Control.Record) {
+		return dataLoss("head_differs", "the log's newest event is not the one its anchor names")
+	}
+	return nil
+}
+
+// isAt reports whether an event is the one of a line at a seq.
+func (l *Log) isAt(on *chainLine, seq uint64, id event.ID) bool {
+	if on == nil {
+		return false
+	}
+	n, is := on.at(seq)
+	return is && l.ids.at(uint64(n)) == id
+}
+
+// lookUp reads a key that need not be there.
+func (l *Log) lookUp(key []byte) (value []byte, found bool, err error) {
+	value, err = l.get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, false, nil
+	}
+	if err != nil && !fault.Is(err, "log_closed") {
+		err = openFault(err)
+	}
+	return value, err == nil, err
 }
 
 func (l *Log) checkMarker(last point) error {
@@ -122,9 +184,6 @@ func (l *Log) readHeads(p *point) (err error) {
 	if p.Events > 0 {
 		p.Genesis, err = l.idAt(0)
 	}
-	if err == nil {
-		err = l.readChains(p)
-	}
 	if p.Seals == 0 || err != nil {
 		return err
 	}
@@ -133,33 +192,6 @@ func (l *Log) readHeads(p *point) (err error) {
 		p.LastSeal, err = s.ID()
 	}
 	return err
-}
-
-// readChains finds the newest event of the own chain and the newest record: from
-// the end back to the newest own event, which names the record before it.
-func (l *Log) readChains(p *point) error {
-	p.Own, p.OwnCount, p.Control = event.ID{}, 0, event.Basis{Record: p.Genesis}
-	for n := p.Events; n > 1; n-- {
-		e, err := l.eventAt(n - 1)
-		if err != nil {
-			return err
-		}
-		if e.Header.Class == event.Control {
-			p.raise(event.Basis{Index: e.Header.Seq, Record: e.ID})
-			continue
-		}
-		p.Own, p.OwnCount = e.ID, e.Header.Seq+1
-		p.raise(e.Header.Basis)
-		return nil
-	}
-	return nil
-}
-
-// raise takes a record that is newer than the one known.
-func (p *point) raise(b event.Basis) {
-	if b.Index > p.Control.Index {
-		p.Control = b
-	}
 }
 
 func (l *Log) idAt(arrival uint64) (event.ID, error) {
@@ -182,25 +214,22 @@ func (l *Log) sealAt(n uint64) (event.Seal, error) {
 	return s, nil
 }
 
-// checkTail holds the store to the heads of its anchor. What lies above them is
-// held to its chain by replay.
-func (l *Log) checkTail(last point) error {
-	if last.Events == 0 {
+// checkSeal holds the store to the newest seal of its anchor.
+func (l *Log) checkSeal(last point) error {
+	if last.Seals == 0 {
 		return nil
 	}
-	there := point{Events: last.Events, Seals: last.Seals}
-	if err := l.readHeads(&there); err != nil {
+	s, err := l.sealAt(last.Seals - 1)
+	if err != nil {
 		return err
 	}
-	if there.Genesis != last.Genesis || there.Own != last.Own || there.Control != last.Control {
-		return dataLoss("head_differs", "the log's newest event is not the one its anchor names")
-	}
-	if there.LastSeal != last.LastSeal {
+	if id, err := s.ID(); err != nil || id != last.LastSeal {
 		return dataLoss("head_differs", "the log's newest seal is not the one its anchor names")
 	}
 	return nil
 }
 
+// readUnsealed finds the own events that no seal covers.
 func (l *Log) readUnsealed() error {
 	next := uint64(0)
 	if l.at.Seals > 0 {
@@ -210,20 +239,16 @@ func (l *Log) readUnsealed() error {
 		}
 		next = s.Last + 1
 	}
-	for n := l.at.Events; n > 1 && uint64(len(l.unsealed)) < l.at.OwnCount-next; n-- {
-		e, err := l.eventAt(n - 1)
-		if err != nil {
-			return err
-		}
-		if e.Header.Class != event.Control {
-			l.unsealed = append(l.unsealed, e.ID)
-		}
+	for seq := next; seq < l.at.OwnCount; seq++ {
+		l.unsealed = append(l.unsealed, l.ids.at(l.ownArrival(seq)))
 	}
-	slices.Reverse(l.unsealed)
 	return nil
 }
 
 func (l *Log) writeGenesis() error {
+	if l.o.Follow != nil {
+		return l.followGenesis(l.o.Follow)
+	}
 	g := event.Genesis{Replica: l.replica, RecoveryKey: l.o.RecoveryKey, Epoch: 1, Policy: l.o.Policy}
 	nonce := make([]byte, event.BodyNonceSize)
 	for _, b := range [][]byte{g.Nonce[:], nonce} {
@@ -250,7 +275,8 @@ func (l *Log) writeGenesis() error {
 	return l.commit([]entry{{Key: []byte("m"), Value: []byte(marker)}, {Key: number('a', 0), Value: record}}, l.at)
 }
 
-// readGenesis takes the epoch from genesis, and refuses a log of another replica.
+// readGenesis takes the epoch and the voters from genesis, and refuses a log of
+// another replica.
 func (l *Log) readGenesis() error {
 	e, err := l.eventAt(0)
 	if err != nil {
@@ -260,9 +286,6 @@ func (l *Log) readGenesis() error {
 	if g == nil {
 		return dataLoss("genesis_lost", "the log does not begin with a workspace")
 	}
-	if g.Replica != l.replica {
-		return fault.New(fault.FailedPrecondition, "key_foreign", "the log belongs to another replica key", "put back the key that made this home")
-	}
-	l.epoch = g.Epoch
-	return nil
+	l.epoch, l.voters = g.Epoch, []event.Chain{g.Replica}
+	return l.checkOwner(&e)
 }

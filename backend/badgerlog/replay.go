@@ -94,12 +94,15 @@ func (l *Log) takeParts(parts <-chan *part) error {
 }
 
 func (l *Log) take(n uint64, e *event.Event) error {
-	if n > 0 && !l.chains.take(n, e) {
+	l.orderMu.Lock()
+	follows, err := l.follows(e), error(nil)
+	if follows {
+		err = l.learn(e)
+	}
+	l.orderMu.Unlock()
+	if !follows {
 		return dataLoss("chain_broken", fmt.Sprintf("event %d does not follow the one before on its chain", n))
 	}
-	l.orderMu.Lock()
-	err := l.learn(e)
-	l.orderMu.Unlock()
 	if err != nil {
 		return dataLoss("order_broken", fmt.Sprintf("event %d does not follow its parents: %v", n, err))
 	}

@@ -59,8 +59,12 @@ type group struct {
 	size     int
 	records  [][]byte // of the run that is being made, run bytes in all
 	run      int
+	count    int      // of the records of that run
 	firsts   []uint64 // arrivals of the first events of runs
-	seal     bool     // a member wants a seal, which then ends the group
+	foreign  bool     // it was admitted, and has nothing that the anchor names
+	// admission is whose events the group has; nil where they are this log's own.
+	admission *admission
+	seal      bool // a member wants a seal, which then ends the group
 }
 
 // group gives those that wait their places in the chain, up to a transaction's
@@ -71,7 +75,7 @@ func (l *Log) group() *group {
 		events: make([]*event.Event, 0, n), members: make([]*request, 0, n)}
 	g.next.EventsBefore, g.next.SealsBefore, g.next.Group = g.next.Events, g.next.Seals, nil
 	for len(g.members) < maxGroupEvents && g.size < maxGroupBytes {
-		r := l.queue.next()
+		r := l.queue.next(len(g.members) == 0)
 		if r == nil {
 			break
 		}
@@ -82,8 +86,11 @@ func (l *Log) group() *group {
 		if err := l.enlist(g, r); err != nil {
 			r.answer(err)
 		}
+		if g.admission != nil {
+			return g
+		}
 	}
-	if g.seal && len(g.unsealed) > 0 {
+	if g.seal && len(g.unsealed) > 0 && l.marks.retired == nil {
 		l.sealGroup(g)
 	}
 	g.closeRun()
@@ -103,6 +110,9 @@ func (l *Log) enlist(g *group, r *request) error {
 		return err
 	}
 	switch {
+	case r.admission != nil:
+		g.admission = r.admission
+		l.stage(g, r.admission)
 	case r.record != nil:
 		if err := l.placeRecord(g, r); err != nil {
 			return err
@@ -137,6 +147,9 @@ func (l *Log) finish(g *group) error {
 	if err != nil || len(g.entries) == 0 {
 		return err
 	}
+	if g.admission != nil {
+		return l.finishAdmitted(g)
+	}
 	if err := l.commit(g.entries, g.next); err != nil {
 		return err
 	}
@@ -155,9 +168,9 @@ func (l *Log) learnGroup(g *group) error {
 	l.orderMu.Lock()
 	defer l.orderMu.Unlock()
 	l.runs.add(g.next.Events, g.firsts...)
-	for i, e := range g.events {
-		n := g.next.EventsBefore + uint64(i)
-		if !l.chains.take(n, e) {
+	l.visible = g.next.Events
+	for _, e := range g.events {
+		if !l.follows(e) {
 			return fault.New(fault.Internal, "chain_broken", "an event was written that does not follow its chain", "this is a defect of Atelier: report it")
 		}
 		if err := l.learn(e); err != nil {
@@ -180,6 +193,12 @@ func (l *Log) refuseIfReadOnly() error {
 // that is returned shares its bytes with the record that is stored.
 func (l *Log) place(g *group, r *request) error {
 	d, next := r.draft, &g.next
+	if l.marks.retired != nil {
+		return keyRetired()
+	}
+	if err := l.mayWrite(next.Control); err != nil {
+		return err
+	}
 	r.event.Header = event.Header{SchemaVersion: 1, Workspace: next.Genesis, Type: d.Type, Lamport: r.lamport, Parents: d.Parents,
 		Replica: l.replica, Seq: next.OwnCount, Prev: next.Own, Basis: next.Control,
 		WallTime: l.o.Now().UnixNano(), Actor: d.Actor, Surface: d.Surface, Session: d.Session, ViewEpoch: l.epoch,
@@ -202,27 +221,48 @@ func (g *group) put(e *event.Event, body []byte) error {
 	if g.run+len(record) > maxRun {
 		g.closeRun()
 	}
-	g.records = append(g.records, record)
-	g.run += len(record)
-	g.events = append(g.events, e)
-	g.size += len(record)
-	g.next.Events++
+	g.take(e, len(record), record)
 	return nil
+}
+
+// take adds the record of an event, in one piece or several.
+func (g *group) take(e *event.Event, size int, pieces ...[]byte) {
+	g.records = append(g.records, pieces...)
+	g.run += size
+	g.count++
+	g.events = append(g.events, e)
+	g.size += size
+	g.next.Events++
+}
+
+// putSent is put for an event of which another gave the bytes.
+func (g *group) putSent(e *event.Event) {
+	size := recordFrame + len(e.Bytes) + len(e.Body)
+	if g.run+size > maxRun {
+		g.closeRun()
+	}
+	g.take(e, size, frameOf(e), e.Bytes, e.Body)
+}
+
+// add writes what is no event.
+func (g *group) add(key, value []byte) {
+	g.entries = append(g.entries, entry{Key: key, Value: value})
+	g.size += len(key) + len(value)
 }
 
 // closeRun makes one entry of the records that were placed since the last.
 func (g *group) closeRun() {
-	if len(g.records) == 0 {
+	if g.count == 0 {
 		return
 	}
 	run := g.records[0]
 	if len(g.records) > 1 {
 		run = bytes.Join(g.records, nil)
 	}
-	first := g.next.Events - uint64(len(g.records))
+	first := g.next.Events - uint64(g.count)
 	g.entries = append(g.entries, entry{Key: number('a', first), Value: run})
 	g.firsts = append(g.firsts, first)
-	g.records, g.run = g.records[:0], 0
+	g.records, g.run, g.count = g.records[:0], 0, 0
 }
 
 func number(kind byte, n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{kind}, n) }

@@ -20,6 +20,14 @@ type line struct {
 
 func (x *Order) lineOf(n Ordinal) *line { return &x.lines[x.strands[x.events[n].strand].line] }
 
+// Line returns the number of the line that an event lies on: a replica's chain, or
+// the part of it after a fork. Lines are numbered in the order of their first events.
+func (x *Order) Line(n Ordinal) int { return int(x.strands[x.events[n].strand].line) }
+
+// Fork returns the event of an older line that a line goes on from, NoEvent for one
+// that has its own beginning.
+func (x *Order) Fork(line int) Ordinal { return x.lines[line].fork }
+
 // lineFor finds the line that an event lengthens, or begins one.
 func (x *Order) lineFor(e *Entry) uint32 {
 	if e.Prev != NoEvent {

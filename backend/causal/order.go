@@ -98,11 +98,14 @@ type need struct{ at, records uint32 }
 // Len returns how many events were added.
 func (x *Order) Len() int { return len(x.events) }
 
-// Chain returns the chain that an event lies on.
-func (x *Order) Chain(n Ordinal) event.Chain { return x.lineOf(n).replica }
-
 // Records returns how many control records were added.
 func (x *Order) Records() int { return len(x.records) }
+
+// Record returns the control record of an index below Records.
+func (x *Order) Record(index int) Ordinal { return x.records[index] }
+
+// Replica returns the chain that an event lies on.
+func (x *Order) Replica(n Ordinal) event.Chain { return x.lineOf(n).replica }
 
 // Add takes the next event and returns its ordinal. What it refuses changes
 // nothing. Faults: event_unknown for an ordinal that no event has, lamport for

@@ -1,6 +1,7 @@
 package causal
 
 import (
+	"fmt"
 	"math/rand"
 	"os"
 	"reflect"
@@ -224,6 +225,13 @@ func TestRule12_AHeadHasItsSideOfAFork(t *testing.T) {
 		if !c.Has(base) || !c.Has(first) || !c.Has(last) || c.Has(other) || c.Has(end) || c.Count() != 4 {
 			t.Errorf("turned %v: the head of one side has %v", turned, slices.Collect(c.All()))
 		}
+		var on []int
+		for n := range Ordinal(x.Len()) {
+			on = append(on, x.Line(n))
+		}
+		if fmt.Sprint(on) != "[0 1 1 1 2 2]" || x.Fork(2) != base || x.Fork(1) != NoEvent {
+			t.Errorf("turned %v: the lines are %v", turned, on)
+		}
 		// The control: the base has neither side.
 		if c := x.Cut(Generators{Heads: []Ordinal{base}}); c.Count() != 2 {
 			t.Errorf("turned %v: the base has %v", turned, slices.Collect(c.All()))
@@ -424,4 +432,47 @@ func TestRule18_HeadsNameWhatArrived(t *testing.T) {
 	if forked == 0 {
 		t.Error("no chain ever had two heads")
 	}
+}
+
+func TestRule19_AWholeCutHasNoGapOnAChain(t *testing.T) {
+	gaps, again := 0, 0
+	worlds(t, 400, func(t *testing.T, seed int64, w *world) {
+		x := w.build(t)
+		for range 4 {
+			c := x.Cut(w.generators())
+			want, rounds := w.whole(c)
+			whole := x.Whole(c)
+			w.holds(t, "a whole cut", whole, want)
+			if !whole.Contains(c) || !x.Whole(whole).Equal(whole) {
+				t.Errorf("seed %d: the whole of a cut lacks of it, or grows again", seed)
+			}
+			if whole.Count() > c.Count() {
+				gaps++
+			}
+			if rounds > 2 {
+				again++
+			}
+		}
+	})
+	if gaps == 0 || again == 0 {
+		t.Errorf("the histories do not bite: %d cuts had gaps, %d had others behind them", gaps, again)
+	}
+}
+
+// whole brings in chains and closes, until nothing comes in, and says how often.
+func (w *world) whole(c Cut) (s set, rounds int) {
+	s = make(set, len(w.entries))
+	for n := range c.All() {
+		s[n] = true
+	}
+	for before := -1; before != len(s.list()); rounds++ {
+		before = len(s.list())
+		for _, n := range s.list() {
+			for _, m := range w.chainOf(n) {
+				s[m] = true
+			}
+		}
+		s = w.close(s)
+	}
+	return s, rounds
 }

@@ -1,5 +1,7 @@
 package event
 
+import "slices"
+
 // Cut names a closed set of events by what generates it: all of each chain up
 // to its head, the past of some events, and all that these rest on. What is not
 // closed cannot be expressed.
@@ -14,6 +16,14 @@ type Cut struct {
 
 // IsZero reports whether the cut names nothing.
 func (c Cut) IsZero() bool { return len(c.Heads) == 0 && len(c.Past) == 0 }
+
+// Equal reports whether both name a cut by the same.
+func (c Cut) Equal(other Cut) bool {
+	return slices.Equal(c.Heads, other.Heads) && slices.Equal(c.Past, other.Past)
+}
+
+// Check reports what is malformed in a cut by itself. Reason: cut.
+func (c Cut) Check() error { return checkCut(&c) }
 
 func checkCut(c *Cut) error {
 	switch {

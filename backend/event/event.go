@@ -96,9 +96,18 @@ type Event struct {
 	Bytes []byte
 	// Body starts with BodyNonceSize random bytes; nil when it is not here.
 	Body []byte
-	// Gone tells that the body was here until retention dropped it, so that nobody
-	// waits for it. Body is nil then.
+	// Gone tells that retention dropped the body, here or where the event came from:
+	// nobody waits for it. Body is nil then.
 	Gone bool
+}
+
+// Chain returns the chain that the event lies on. Genesis cannot name the control
+// chain, whose first record it is.
+func (e *Event) Chain() Chain {
+	if e.Header.Type == WorkspaceCreatedType {
+		return Chain(e.ID[:])
+	}
+	return e.Header.Replica
 }
 
 // Draft is what an author decides about an event. The log that appends it adds

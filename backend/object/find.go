@@ -57,6 +57,16 @@ func (f *Fold) Objects(kind Kind) []Object {
 	return all
 }
 
+// Open returns the traces that are open, in order of creation.
+func (f *Fold) Open() (open []event.ID) {
+	for _, o := range f.Objects(KindTrace) {
+		if x, is := o.(*Entity); is && x.State() == "open" {
+			open = append(open, x.ID)
+		}
+	}
+	return open
+}
+
 // Entity returns an entity by its id.
 func (f *Fold) Entity(id event.ID) (*Entity, bool) { return get[*Entity](f, id) }
 

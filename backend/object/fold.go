@@ -14,6 +14,7 @@ type Fold struct {
 	main      event.ID
 	members   map[event.ID]membership
 	next      map[event.Chain]uint64 // the seq that each chain goes on with
+	forked    map[event.Chain]bool   // chains that have more than one history
 	objects   map[event.ID]Object
 	order     map[Kind][]event.ID // the objects of a kind by creation
 	index     index
@@ -86,7 +87,8 @@ func (f *Fold) Apply(e event.Event) (Judgement, error) {
 		f.past.failed = nil
 		return Judgement{}, err
 	}
-	f.next[chainOf(e)]++
+	chain := chainOf(e)
+	f.next[chain] = max(f.next[chain], e.Header.Seq+1)
 	if j.Verdict != Valid {
 		f.judged[e.ID] = j
 	}
@@ -158,12 +160,28 @@ func (f *Fold) inOrder(e event.Event) error {
 		return disorder("genesis_first", "genesis is applied first, and once")
 	case !genesis && e.Header.Workspace != f.workspace:
 		return disorder("workspace_foreign", "the event is of another workspace")
-	case f.retells == nil && e.Header.Seq != f.next[chainOf(e)]:
+	case f.retells == nil && !f.continues(e):
 		return disorder("out_of_order", "the event is not the next of its chain")
 	case f.retells == nil && !genesis && f.next[event.Chain(f.workspace[:])] <= e.Header.Basis.Index:
 		return disorder("out_of_order", "the event rests on a record of control that did not come before it")
 	}
 	return nil
+}
+
+// Forked tells that the replica of a chain signed two histories: the caller knows
+// then which events come after which. A snapshot does not keep it.
+func (f *Fold) Forked(chain event.Chain) {
+	if f.forked == nil {
+		f.forked = map[event.Chain]bool{}
+	}
+	f.forked[chain] = true
+}
+
+// continues reports whether an event may come next: it goes on with its chain, or
+// with another history of it.
+func (f *Fold) continues(e event.Event) bool {
+	chain := chainOf(e)
+	return e.Header.Seq == f.next[chain] || f.forked[chain] && e.Header.Seq < f.next[chain]
 }
 
 func disorder(reason, message string) error {

@@ -51,6 +51,39 @@ func TestRule01_DutiesOfTheCaller(t *testing.T) {
 	take(w.events[2])
 }
 
+// Both sides of a fork come once the fold is told of it; no other chain may go back.
+func TestRule01_BothSidesOfAForkCome(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	before := w.heads[home]
+	left := w.next(event.ExecutionRenamedType, x, x)
+	w.heads[home] = before
+	right := w.next(event.ExecutionRenamedType, x, x)
+	more := w.next(event.ExecutionRenamedType, x, right)
+	f := w.foldOf(w.events[:len(w.events)-2])
+	if _, err := f.Apply(right); !fault.Is(err, "out_of_order") {
+		t.Fatal("a fork that nobody told of:", err)
+	}
+	f.Forked("another")
+	if _, err := f.Apply(right); !fault.Is(err, "out_of_order") {
+		t.Fatal("a fork of another chain:", err)
+	}
+	f.Forked(home)
+	for _, e := range []event.Event{right, more} {
+		if j, err := f.Apply(e); err != nil || j.Verdict != Valid {
+			t.Fatal(j, err)
+		}
+	}
+	far := more
+	far.Header.Seq += 2
+	if _, err := f.Apply(far); !fault.Is(err, "out_of_order") {
+		t.Error("a gap:", err)
+	}
+	if got := w.execution(f, x).Names(); len(got) != 2 || left.ID == right.ID {
+		t.Error("the names of both sides are", got)
+	}
+}
+
 // unread is a past that cannot be read while it is told so.
 type unread struct {
 	Past
@@ -130,6 +163,21 @@ func TestRule04_OpaqueIsMarked(t *testing.T) {
 	}
 	if got := w.execution(f, y); got.Metadata.NotUnderstood || !slices.Equal(got.Frontier, []event.ID{y.ID}) {
 		t.Error("an event without the object in its past marks it")
+	}
+}
+
+// Of a newer header only its place was read: what it did is not known.
+func TestRule04_ANewerSchemaIsOpaque(t *testing.T) {
+	w := newWorld(t)
+	x := w.start("build")
+	run := w.next(event.ExecutionRunningType, x, x, state(Running))
+	if f := w.fold(); f.Judgement(run.ID).Verdict != Valid {
+		t.Fatal("the control is not valid")
+	}
+	w.events[len(w.events)-1].Header.SchemaVersion = 2
+	f := w.fold()
+	if got := w.execution(f, x); f.Judgement(run.ID).Verdict != Opaque || !got.Metadata.NotUnderstood || got.State != Starting {
+		t.Errorf("%v %+v", f.Judgement(run.ID), got)
 	}
 }
 

@@ -31,9 +31,9 @@ func void(reason, message, mend string) *fault.Error {
 }
 
 // opaque reports whether the meaning of an event is beyond this version: its
-// type, or the branch that it lies on.
+// schema, its type, or the branch that it lies on.
 func (f *Fold) opaque(e event.Event) bool {
-	return ruleOf(e.Header.Type) == nil || e.Header.Type != event.WorkspaceCreatedType && e.Header.Branch != f.main
+	return e.Header.SchemaVersion > 1 || ruleOf(e.Header.Type) == nil || e.Header.Type != event.WorkspaceCreatedType && e.Header.Branch != f.main
 }
 
 // Foresee says what an event of a header would be judged, if it were the next.

@@ -96,6 +96,12 @@ func (s *Studio) cutToName(at Where) (event.Cut, error) {
 	return event.Cut{Heads: byChain(s.heads)}, nil
 }
 
+// DigestOf computes what a cut folds to. Reasons: those of cuts.
+func (s *Studio) DigestOf(named event.Cut) (event.Digest, error) {
+	digest, _, err := s.digestOf(named)
+	return digest, err
+}
+
 // digestOf computes what a cut folds to.
 func (s *Studio) digestOf(named event.Cut) (event.Digest, *object.Fold, error) {
 	c, err := s.closed(named)
@@ -199,18 +205,8 @@ func manifest(c *cut, f *object.Fold) map[string]any {
 		executions = append(executions, map[string]any{"execution_id": x.ID.String(), "name": x.Name.Default().Value, "state": string(x.State),
 			"output_offset": x.Output, "partial": x.Metadata.Partial})
 	}
-	for _, id := range openIn(f) {
+	for _, id := range f.Open() {
 		open = append(open, map[string]any{"trace_id": id.String(), "title": f.Name(id)})
 	}
 	return map[string]any{"events": c.Count(), "executions": executions, "open_traces": open}
-}
-
-// openIn are the traces that are open.
-func openIn(f *object.Fold) (open []event.ID) {
-	for _, o := range f.Objects(object.KindTrace) {
-		if stateOf(o) == "open" {
-			open = append(open, o.Head().ID)
-		}
-	}
-	return open
 }

@@ -122,8 +122,7 @@ func (s *Studio) entryOf(request event.Event) (control.Entry, error) {
 	if e.Behind, err = overtaken(s.p.Log, s.machine.MayFollow(request)); err != nil {
 		return e, err
 	}
-	e.Witness, err = witnessIn(s.fold, s.p.Log.Genesis(), request)
-	addFrozen(e.Witness, frozen)
+	e.Witness, err = control.Witness(request, s.p.Log.Genesis(), s.fold, frozen)
 	return e, err
 }
 
@@ -133,18 +132,9 @@ func overtaken(log Log, ids []event.ID) ([]event.ID, error) {
 	return slices.DeleteFunc(ids, func(id event.ID) bool { return slices.Contains(front, id) }), err
 }
 
-// addFrozen adds to facts of checkpoints what their cuts hold.
-func addFrozen(facts []control.Fact, frozen map[event.ID]*control.Fact) {
-	for n := range facts {
-		if f := frozen[facts[n].Object]; f != nil {
-			facts[n].Digest, facts[n].Open, facts[n].Quiescent = f.Digest, f.Open, f.Quiescent
-		}
-	}
-}
-
-// frozenBy says of the checkpoints that a request names what their cuts hold.
-func (s *Studio) frozenBy(request event.Event) (map[event.ID]*control.Fact, error) {
-	facts := map[event.ID]*control.Fact{}
+// frozenBy folds the cuts of the checkpoints that a request names.
+func (s *Studio) frozenBy(request event.Event) (map[event.ID]control.Frozen, error) {
+	folds := map[event.ID]control.Frozen{}
 	for _, id := range request.Header.Affected {
 		s.mu.Lock()
 		x, is := s.fold.Entity(id)
@@ -156,56 +146,9 @@ func (s *Studio) frozenBy(request event.Event) (map[event.ID]*control.Fact, erro
 		if err != nil {
 			return nil, err
 		}
-		facts[id] = &control.Fact{Digest: digest, Open: openIn(f), Quiescent: x.Text("cut_mode") == quiescent}
+		folds[id] = control.Frozen{Objects: f, Digest: digest}
 	}
-	return facts, nil
-}
-
-// witnessIn says what a request is about, as some objects have it.
-func witnessIn(objects *object.Fold, genesis event.ID, request event.Event) ([]control.Fact, error) {
-	if len(request.Header.Affected) == 0 {
-		return []control.Fact{{Object: genesis, Kind: "workspace", NameTaken: actsAs(objects, textSet(request, "name"))}}, nil
-	}
-	var facts []control.Fact
-	for _, id := range request.Header.Affected {
-		o, known := objects.Object(id)
-		if !known {
-			return nil, fault.New(fault.NotFound, "object_unknown", "what the request names is not here", "read it again")
-		}
-		facts = append(facts, factOf(o))
-	}
-	return facts, nil
-}
-
-func factOf(o object.Object) control.Fact {
-	n := o.Head()
-	f := control.Fact{Object: n.ID, Kind: string(n.Kind)}
-	switch o := o.(type) {
-	case *object.Entity:
-		for _, w := range o.States() {
-			f.States = append(f.States, control.Stated{State: string(w.Value), Event: w.Event})
-		}
-	case *object.Actor:
-		f.States = []control.Stated{{State: string(o.State), Event: n.Frontier[0]}}
-	}
-	return f
-}
-
-// actsAs reports whether an actor that is not retired has a name.
-func actsAs(objects *object.Fold, name string) bool {
-	return slices.ContainsFunc(objects.Objects(object.KindActor), func(o object.Object) bool {
-		a, is := o.(*object.Actor)
-		return is && a.State == object.Enrolled && slices.Contains(a.Names(), name)
-	})
-}
-
-// textSet is the text that an event sets a field to.
-func textSet(e event.Event, key string) string {
-	body, err := event.DecodeBody(e.Header.Type, e.Body)
-	if change, is := body.(*event.Change); err == nil && is {
-		return change.Set[key].String()
-	}
-	return ""
+	return folds, nil
 }
 
 // follow keeps control up with an event that the objects took. The caller holds

@@ -33,12 +33,18 @@ func (s *Studio) Diff(ctx context.Context, c Caller, a, b, branch string) (Compa
 	return d, err
 }
 
-// frozen is a cut with its scene; now is a cut too: all that is here.
-func (s *Studio) frozen(at string) (*cut, scene, error) {
+// cutAt is a cut as a caller names it; now is a cut too: all that is here.
+func (s *Studio) cutAt(at string) (*cut, error) {
 	c, err := s.cutOf(at)
 	if err == nil && c == nil {
 		c, err = s.cutOf(arrivalWord + fmt.Sprint(s.appliedNow()))
 	}
+	return c, err
+}
+
+// frozen is a cut with its scene.
+func (s *Studio) frozen(at string) (*cut, scene, error) {
+	c, err := s.cutAt(at)
 	if err != nil {
 		return nil, scene{}, err
 	}

@@ -18,7 +18,9 @@ func (f Frontier) with(e event.Event) Frontier {
 	}
 	after := slices.Clone(f)
 	if n := slices.IndexFunc(after, func(old event.Head) bool { return old.Chain == h.Chain }); n >= 0 {
-		after[n] = h
+		if after[n].Seq < h.Seq { // else it lies on another side of a fork
+			after[n] = h
+		}
 		return after
 	}
 	return append(after, h)

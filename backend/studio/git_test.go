@@ -234,8 +234,10 @@ func TestAHostileRepositoryRunsNothing(t *testing.T) {
 	if _, err := os.Stat(ran); err == nil {
 		t.Error("the repository had a program run")
 	}
-	title := textSet(w.last(event.ArtifactRecordedType), "title")
-	if !strings.HasPrefix(title, "ti\uFFFDtle") || len([]rune(title)) > 501 {
-		t.Errorf("the title is %q", title)
+	e := w.last(event.ArtifactRecordedType)
+	body, err := event.ReadChange(e.Header, e.Body)
+	title := body.Set["title"].String()
+	if err != nil || !strings.HasPrefix(title, "ti\uFFFDtle") || len([]rune(title)) > 501 {
+		t.Errorf("the title is %q: %v", title, err)
 	}
 }

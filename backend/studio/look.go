@@ -38,7 +38,7 @@ func (s *Studio) living() []*object.Execution {
 	defer s.mu.Unlock()
 	var all []*object.Execution
 	for _, x := range s.fold.Executions() {
-		if !x.State.Over() {
+		if !x.State.Over() && x.Home == s.p.Log.Replica() { // others are looked for by their own homes
 			all = append(all, x)
 		}
 	}

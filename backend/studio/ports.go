@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"atelier.dev/atelier/backend/attach"
+	"atelier.dev/atelier/backend/bundle"
 	"atelier.dev/atelier/backend/causal"
 	"atelier.dev/atelier/backend/control"
 	"atelier.dev/atelier/backend/event"
@@ -13,6 +14,7 @@ import (
 
 // Log is the durable causal log of this replica (badgerlog).
 type Log interface {
+	bundle.Vouchers
 	Append(ctx context.Context, d event.Draft) (event.Event, error)
 	// AppendRecord makes the next record of the control chain durable.
 	AppendRecord(ctx context.Context, r control.Record) (event.Event, error)
@@ -23,6 +25,8 @@ type Log interface {
 	ArrivalOf(id event.ID) (uint64, error)
 	// EventAt returns the event of an arrival number.
 	EventAt(arrival uint64) (event.Event, error)
+	// EventsAt gives the events of some arrival numbers, ascending.
+	EventsAt(arrivals []uint64, each func(arrival uint64, e event.Event) error) error
 	Find(prefix string) ([]event.ID, error)
 	Scan(from uint64, each func(arrival uint64, e event.Event) error) error
 	Maximal(ids []event.ID) ([]event.ID, error)
@@ -31,6 +35,10 @@ type Log interface {
 	Cut(named event.Cut) (causal.Cut, error)
 	// Arrived returns the first n arrivals, and the heads that name them.
 	Arrived(n uint64) (causal.Cut, event.Cut, error)
+	// Whole makes a cut whole by chains.
+	Whole(in causal.Cut) causal.Cut
+	// RecordAt returns the arrival number of a record of control.
+	RecordAt(index uint64) (arrival uint64, known bool)
 	// IDs returns the events of a cut, as they came.
 	IDs(in causal.Cut) []event.ID
 	// ScanIn is Scan for the events of a cut alone.
@@ -38,6 +46,8 @@ type Log interface {
 	Changed() <-chan struct{}
 	Count() uint64
 	Heads() []event.Head
+	// Forked returns the chains of which more than one history is here.
+	Forked() []event.Chain
 	Genesis() event.ID
 	Replica() event.Chain
 	// DropBodies drops the bodies below a finalized checkpoint that drop names, and
@@ -46,6 +56,8 @@ type Log interface {
 	Reclaim(ctx context.Context) error
 	Dropped() (bodies, bytes uint64)
 	ReadOnly() string
+	// MayWrite returns why this replica cannot write: replica_not_enrolled, key_retired.
+	MayWrite() error
 	SaveState(key string, value []byte) error
 	// SaveCache keeps what can be made anew from the events; LoadCache returns it
 	// while it is sound. Caches names what is kept.

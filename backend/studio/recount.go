@@ -117,7 +117,6 @@ func (r *recount) entryOf(record, request event.Event) (control.Entry, error) {
 	if err != nil {
 		return e, err
 	}
-	e.Witness, err = witnessIn(r.fold, r.s.p.Log.Genesis(), request)
-	addFrozen(e.Witness, frozen)
+	e.Witness, err = control.Witness(request, r.s.p.Log.Genesis(), r.fold, frozen)
 	return e, err
 }

@@ -148,6 +148,9 @@ func (s *Studio) catchUp() error {
 	if s.applied >= s.p.Log.Count() {
 		return nil
 	}
+	for _, chain := range s.p.Log.Forked() {
+		s.fold.Forked(chain)
+	}
 	err := s.p.Log.Scan(s.applied, func(arrival uint64, e event.Event) error {
 		if _, err := s.fold.Apply(e); err != nil {
 			return err

@@ -106,10 +106,10 @@ func (s *Studio) thinning(policy Retention) (*thinning, error) {
 	}
 	t := &thinning{s: s, policy: policy, checkpoint: x, cut: c, shown: f.Shown()}
 	if policy.Terminals == TerminalsDrop {
-		t.lookAtTerminals(f)
+		err = t.lookAtTerminals(f)
 	}
-	if policy.Bodies == BodiesKeep {
-		return t, nil
+	if err != nil || policy.Bodies == BodiesKeep {
+		return t, err
 	}
 	return t, s.p.Log.ScanIn(c.Cut, 0, func(arrival uint64, e event.Event) error {
 		if len(e.Body) > event.BodyNonceSize+1 && t.goes(arrival, &e) {
@@ -131,15 +131,23 @@ func (t *thinning) goes(_ uint64, e *event.Event) bool {
 }
 
 // lookAtTerminals finds the bytes that terminals which have ended by now had written
-// at the checkpoint.
-func (t *thinning) lookAtTerminals(then *object.Fold) {
+// at the checkpoint, as far as they are here.
+func (t *thinning) lookAtTerminals(then *object.Fold) error {
+	all, err := t.s.p.Spools.All()
+	if err != nil {
+		return err
+	}
+	here := make(map[event.ID]bool, len(all))
+	for _, id := range all {
+		here[id] = true
+	}
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()
 	for _, x := range then.Executions() {
 		now, _ := t.s.fold.Execution(x.ID)
 		gone := t.s.goneTo[x.ID]
 		switch {
-		case x.Output <= gone:
+		case x.Output <= gone || !here[x.ID]:
 		case !now.State.Over():
 			t.running++
 		default:
@@ -147,6 +155,7 @@ func (t *thinning) lookAtTerminals(then *object.Fold) {
 			t.terminals = append(t.terminals, endedTerminal{x.ID, x.Output})
 		}
 	}
+	return nil
 }
 
 func (t *thinning) dropBodies(ctx context.Context, done *Thinned) (err error) {
@@ -166,7 +175,8 @@ func (t *thinning) dropTerminals(done *Thinned) error {
 		case fault.Is(err, "spool_busy"):
 			done.Busy++
 			continue
-		case absent(err): // nothing of it is here
+		case absent(err): // it was removed meanwhile
+			continue
 		case err != nil:
 			return errors.Join(err, t.s.keepGone())
 		}

@@ -412,3 +412,14 @@ func TestThinningGoesOnAfterItFailed(t *testing.T) {
 	}
 	a.noneVoid()
 }
+
+// Bytes that are not here are not due: another home has them.
+func TestBytesThatAreElsewhereAreNotDue(t *testing.T) {
+	a := newAged(t)
+	if err := a.Remove(a.ended); err != nil {
+		t.Fatal(err)
+	}
+	if r := a.policy(BodiesKeep, TerminalsDrop); r.Due != (Amount{}) {
+		t.Errorf("%+v", r)
+	}
+}

@@ -65,6 +65,8 @@ type spoolAudit struct {
 	id    event.ID
 	wrong int
 	over  bool // nothing more of them can be compared
+	// elsewhere tells that another replica runs it: its bytes need not be here.
+	elsewhere bool
 }
 
 type openSpool struct {
@@ -127,7 +129,7 @@ func (a *audit) bytes(ctx context.Context) error {
 		switch e.Header.Type {
 		case event.ExecutionStartedType:
 			a.report.Executions++
-			a.spools[e.ID] = &spoolAudit{id: e.ID}
+			a.spools[e.ID] = &spoolAudit{id: e.ID, elsewhere: e.Header.Replica != a.s.p.Log.Replica()}
 		case event.ExecutionOutputType:
 			if len(e.Header.Affected) == 1 && a.spools[e.Header.Affected[0]] != nil {
 				a.compare(a.spools[e.Header.Affected[0]], *e.Header.Facts.Range)
@@ -168,6 +170,7 @@ func (a *audit) compare(x *spoolAudit, r event.Range) {
 		return
 	}
 	switch {
+	case absent(err) && x.elsewhere:
 	case absent(err):
 		a.problem("spool_lost", fmt.Sprintf("the recorded bytes of %s are gone: events name them from %d on", a.s.nameFor(x.id), r.From))
 	case err != nil:

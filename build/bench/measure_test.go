@@ -142,3 +142,18 @@ func TestWhatWasNotAnsweredIsNotMet(t *testing.T) {
 		}
 	}
 }
+
+// What is measured is a whole chain: every event of it is taken.
+func TestAForeignChainIsAdmittedWhole(t *testing.T) {
+	p, err := writeForeign(t.TempDir(), 40*writers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rateAdmit(t.TempDir(), p); err != nil || p.events != 40*writers {
+		t.Error(p.events, err)
+	}
+	p.batch.Runs = p.batch.Runs[:len(p.batch.Runs)-1]
+	if _, err := rateAdmit(t.TempDir(), p); err == nil {
+		t.Error("a part was admitted, and nobody noticed")
+	}
+}

@@ -405,6 +405,197 @@ func (x *OpenCheckpointResponse) GetAck() *Ack {
 	return nil
 }
 
+type ExportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A checkpoint, or another cut as in ListObjectsRequest.
+	At            string `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRequest) Reset() {
+	*x = ExportRequest{}
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRequest) ProtoMessage() {}
+
+func (x *ExportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
+func (*ExportRequest) Descriptor() ([]byte, []int) {
+	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ExportRequest) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
+}
+
+type ExportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next bytes of the bundle.
+	Data []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	// Set on the last message, which has what follows.
+	Done bool `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	// The name of the bundle: the hash of its bytes.
+	BundleId string `protobuf:"bytes,3,opt,name=bundle_id,json=bundleId,proto3" json:"bundle_id,omitempty"`
+	// Empty for a cut that is no checkpoint's.
+	CheckpointId string `protobuf:"bytes,4,opt,name=checkpoint_id,json=checkpointId,proto3" json:"checkpoint_id,omitempty"`
+	Digest       string `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
+	FoldVersion  uint64 `protobuf:"varint,6,opt,name=fold_version,json=foldVersion,proto3" json:"fold_version,omitempty"`
+	// Events of the cut, and those beside it that it is checked by; of both, records
+	// of control; seals over them; bodies that are in it; bytes of all.
+	Events        uint64  `protobuf:"varint,7,opt,name=events,proto3" json:"events,omitempty"`
+	Outside       uint64  `protobuf:"varint,8,opt,name=outside,proto3" json:"outside,omitempty"`
+	Records       uint64  `protobuf:"varint,9,opt,name=records,proto3" json:"records,omitempty"`
+	Seals         uint64  `protobuf:"varint,10,opt,name=seals,proto3" json:"seals,omitempty"`
+	Bodies        uint64  `protobuf:"varint,11,opt,name=bodies,proto3" json:"bodies,omitempty"`
+	Bytes         uint64  `protobuf:"varint,12,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	ReadFrontier  []*Head `protobuf:"bytes,13,rep,name=read_frontier,json=readFrontier,proto3" json:"read_frontier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportResponse) Reset() {
+	*x = ExportResponse{}
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportResponse) ProtoMessage() {}
+
+func (x *ExportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
+func (*ExportResponse) Descriptor() ([]byte, []int) {
+	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ExportResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ExportResponse) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *ExportResponse) GetBundleId() string {
+	if x != nil {
+		return x.BundleId
+	}
+	return ""
+}
+
+func (x *ExportResponse) GetCheckpointId() string {
+	if x != nil {
+		return x.CheckpointId
+	}
+	return ""
+}
+
+func (x *ExportResponse) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *ExportResponse) GetFoldVersion() uint64 {
+	if x != nil {
+		return x.FoldVersion
+	}
+	return 0
+}
+
+func (x *ExportResponse) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *ExportResponse) GetOutside() uint64 {
+	if x != nil {
+		return x.Outside
+	}
+	return 0
+}
+
+func (x *ExportResponse) GetRecords() uint64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *ExportResponse) GetSeals() uint64 {
+	if x != nil {
+		return x.Seals
+	}
+	return 0
+}
+
+func (x *ExportResponse) GetBodies() uint64 {
+	if x != nil {
+		return x.Bodies
+	}
+	return 0
+}
+
+func (x *ExportResponse) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *ExportResponse) GetReadFrontier() []*Head {
+	if x != nil {
+		return x.ReadFrontier
+	}
+	return nil
+}
+
 type DiffRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Two cuts as in ListObjectsRequest, on one branch.
@@ -417,7 +608,7 @@ type DiffRequest struct {
 
 func (x *DiffRequest) Reset() {
 	*x = DiffRequest{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[6]
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -429,7 +620,7 @@ func (x *DiffRequest) String() string {
 func (*DiffRequest) ProtoMessage() {}
 
 func (x *DiffRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[6]
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -442,7 +633,7 @@ func (x *DiffRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRequest.ProtoReflect.Descriptor instead.
 func (*DiffRequest) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{6}
+	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DiffRequest) GetA() string {
@@ -482,7 +673,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[7]
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -494,7 +685,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[7]
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -507,7 +698,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{7}
+	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Difference) GetObjectId() string {
@@ -556,7 +747,7 @@ type FieldDifference struct {
 
 func (x *FieldDifference) Reset() {
 	*x = FieldDifference{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[8]
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +759,7 @@ func (x *FieldDifference) String() string {
 func (*FieldDifference) ProtoMessage() {}
 
 func (x *FieldDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[8]
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +772,7 @@ func (x *FieldDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldDifference.ProtoReflect.Descriptor instead.
 func (*FieldDifference) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{8}
+	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FieldDifference) GetField() string {
@@ -622,7 +813,7 @@ type DiffResponse struct {
 
 func (x *DiffResponse) Reset() {
 	*x = DiffResponse{}
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[9]
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +825,7 @@ func (x *DiffResponse) String() string {
 func (*DiffResponse) ProtoMessage() {}
 
 func (x *DiffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_atelier_v1_checkpoint_proto_msgTypes[9]
+	mi := &file_atelier_v1_checkpoint_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +838,7 @@ func (x *DiffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffResponse.ProtoReflect.Descriptor instead.
 func (*DiffResponse) Descriptor() ([]byte, []int) {
-	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{9}
+	return file_atelier_v1_checkpoint_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DiffResponse) GetRelation() string {
@@ -735,7 +926,24 @@ const file_atelier_v1_checkpoint_proto_rawDesc = "" +
 	"\n" +
 	"checkpoint\x18\x01 \x01(\v2\x17.google.protobuf.StructR\n" +
 	"checkpoint\x12!\n" +
-	"\x03ack\x18\x02 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"A\n" +
+	"\x03ack\x18\x02 \x01(\v2\x0f.atelier.v1.AckR\x03ack\"\x1f\n" +
+	"\rExportRequest\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\tR\x02at\"\xfc\x02\n" +
+	"\x0eExportResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\bR\x04done\x12\x1b\n" +
+	"\tbundle_id\x18\x03 \x01(\tR\bbundleId\x12#\n" +
+	"\rcheckpoint_id\x18\x04 \x01(\tR\fcheckpointId\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\tR\x06digest\x12!\n" +
+	"\ffold_version\x18\x06 \x01(\x04R\vfoldVersion\x12\x16\n" +
+	"\x06events\x18\a \x01(\x04R\x06events\x12\x18\n" +
+	"\aoutside\x18\b \x01(\x04R\aoutside\x12\x18\n" +
+	"\arecords\x18\t \x01(\x04R\arecords\x12\x14\n" +
+	"\x05seals\x18\n" +
+	" \x01(\x04R\x05seals\x12\x16\n" +
+	"\x06bodies\x18\v \x01(\x04R\x06bodies\x12\x14\n" +
+	"\x05bytes\x18\f \x01(\x04R\x05bytes\x125\n" +
+	"\rread_frontier\x18\r \x03(\v2\x10.atelier.v1.HeadR\freadFrontier\"A\n" +
 	"\vDiffRequest\x12\f\n" +
 	"\x01a\x18\x01 \x01(\tR\x01a\x12\f\n" +
 	"\x01b\x18\x02 \x01(\tR\x01b\x12\x16\n" +
@@ -758,13 +966,14 @@ const file_atelier_v1_checkpoint_proto_rawDesc = "" +
 	"\vdifferences\x18\x04 \x03(\v2\x16.atelier.v1.DifferenceR\vdifferences\x12\x19\n" +
 	"\bdigest_a\x18\x05 \x01(\tR\adigestA\x12\x19\n" +
 	"\bdigest_b\x18\x06 \x01(\tR\adigestB\x125\n" +
-	"\rread_frontier\x18\a \x03(\v2\x10.atelier.v1.HeadR\freadFrontier2\x98\x03\n" +
+	"\rread_frontier\x18\a \x03(\v2\x10.atelier.v1.HeadR\freadFrontier2\xe1\x03\n" +
 	"\x11CheckpointService\x12Y\n" +
 	"\x06Create\x12#.atelier.v1.CreateCheckpointRequest\x1a$.atelier.v1.CreateCheckpointResponse\"\x04\xa8\xbb\x18\x02\x12G\n" +
 	"\bFinalize\x12\x19.atelier.v1.DecideRequest\x1a\x1a.atelier.v1.DecideResponse\"\x04\xa8\xbb\x18\x02\x12I\n" +
 	"\n" +
 	"Invalidate\x12\x19.atelier.v1.DecideRequest\x1a\x1a.atelier.v1.DecideResponse\"\x04\xa8\xbb\x18\x02\x12S\n" +
-	"\x04Open\x12!.atelier.v1.OpenCheckpointRequest\x1a\".atelier.v1.OpenCheckpointResponse\"\x04\xa8\xbb\x18\x02\x12?\n" +
+	"\x04Open\x12!.atelier.v1.OpenCheckpointRequest\x1a\".atelier.v1.OpenCheckpointResponse\"\x04\xa8\xbb\x18\x02\x12G\n" +
+	"\x06Export\x12\x19.atelier.v1.ExportRequest\x1a\x1a.atelier.v1.ExportResponse\"\x04\xa8\xbb\x18\x010\x01\x12?\n" +
 	"\x04Diff\x12\x17.atelier.v1.DiffRequest\x1a\x18.atelier.v1.DiffResponse\"\x04\xa8\xbb\x18\x01B6Z4atelier.dev/atelier/backend/gen/atelier/v1;atelierv1b\x06proto3"
 
 var (
@@ -779,7 +988,7 @@ func file_atelier_v1_checkpoint_proto_rawDescGZIP() []byte {
 	return file_atelier_v1_checkpoint_proto_rawDescData
 }
 
-var file_atelier_v1_checkpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_atelier_v1_checkpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_atelier_v1_checkpoint_proto_goTypes = []any{
 	(*CreateCheckpointRequest)(nil),  // 0: atelier.v1.CreateCheckpointRequest
 	(*CreateCheckpointResponse)(nil), // 1: atelier.v1.CreateCheckpointResponse
@@ -787,41 +996,46 @@ var file_atelier_v1_checkpoint_proto_goTypes = []any{
 	(*DecideResponse)(nil),           // 3: atelier.v1.DecideResponse
 	(*OpenCheckpointRequest)(nil),    // 4: atelier.v1.OpenCheckpointRequest
 	(*OpenCheckpointResponse)(nil),   // 5: atelier.v1.OpenCheckpointResponse
-	(*DiffRequest)(nil),              // 6: atelier.v1.DiffRequest
-	(*Difference)(nil),               // 7: atelier.v1.Difference
-	(*FieldDifference)(nil),          // 8: atelier.v1.FieldDifference
-	(*DiffResponse)(nil),             // 9: atelier.v1.DiffResponse
-	(*Ack)(nil),                      // 10: atelier.v1.Ack
-	(*structpb.Struct)(nil),          // 11: google.protobuf.Struct
-	(*structpb.Value)(nil),           // 12: google.protobuf.Value
-	(*Head)(nil),                     // 13: atelier.v1.Head
+	(*ExportRequest)(nil),            // 6: atelier.v1.ExportRequest
+	(*ExportResponse)(nil),           // 7: atelier.v1.ExportResponse
+	(*DiffRequest)(nil),              // 8: atelier.v1.DiffRequest
+	(*Difference)(nil),               // 9: atelier.v1.Difference
+	(*FieldDifference)(nil),          // 10: atelier.v1.FieldDifference
+	(*DiffResponse)(nil),             // 11: atelier.v1.DiffResponse
+	(*Ack)(nil),                      // 12: atelier.v1.Ack
+	(*structpb.Struct)(nil),          // 13: google.protobuf.Struct
+	(*Head)(nil),                     // 14: atelier.v1.Head
+	(*structpb.Value)(nil),           // 15: google.protobuf.Value
 }
 var file_atelier_v1_checkpoint_proto_depIdxs = []int32{
-	10, // 0: atelier.v1.CreateCheckpointResponse.ack:type_name -> atelier.v1.Ack
-	11, // 1: atelier.v1.DecideResponse.object:type_name -> google.protobuf.Struct
-	10, // 2: atelier.v1.DecideResponse.ack:type_name -> atelier.v1.Ack
-	11, // 3: atelier.v1.OpenCheckpointResponse.checkpoint:type_name -> google.protobuf.Struct
-	10, // 4: atelier.v1.OpenCheckpointResponse.ack:type_name -> atelier.v1.Ack
-	8,  // 5: atelier.v1.Difference.fields:type_name -> atelier.v1.FieldDifference
-	12, // 6: atelier.v1.FieldDifference.a:type_name -> google.protobuf.Value
-	12, // 7: atelier.v1.FieldDifference.b:type_name -> google.protobuf.Value
-	7,  // 8: atelier.v1.DiffResponse.differences:type_name -> atelier.v1.Difference
-	13, // 9: atelier.v1.DiffResponse.read_frontier:type_name -> atelier.v1.Head
-	0,  // 10: atelier.v1.CheckpointService.Create:input_type -> atelier.v1.CreateCheckpointRequest
-	2,  // 11: atelier.v1.CheckpointService.Finalize:input_type -> atelier.v1.DecideRequest
-	2,  // 12: atelier.v1.CheckpointService.Invalidate:input_type -> atelier.v1.DecideRequest
-	4,  // 13: atelier.v1.CheckpointService.Open:input_type -> atelier.v1.OpenCheckpointRequest
-	6,  // 14: atelier.v1.CheckpointService.Diff:input_type -> atelier.v1.DiffRequest
-	1,  // 15: atelier.v1.CheckpointService.Create:output_type -> atelier.v1.CreateCheckpointResponse
-	3,  // 16: atelier.v1.CheckpointService.Finalize:output_type -> atelier.v1.DecideResponse
-	3,  // 17: atelier.v1.CheckpointService.Invalidate:output_type -> atelier.v1.DecideResponse
-	5,  // 18: atelier.v1.CheckpointService.Open:output_type -> atelier.v1.OpenCheckpointResponse
-	9,  // 19: atelier.v1.CheckpointService.Diff:output_type -> atelier.v1.DiffResponse
-	15, // [15:20] is the sub-list for method output_type
-	10, // [10:15] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	12, // 0: atelier.v1.CreateCheckpointResponse.ack:type_name -> atelier.v1.Ack
+	13, // 1: atelier.v1.DecideResponse.object:type_name -> google.protobuf.Struct
+	12, // 2: atelier.v1.DecideResponse.ack:type_name -> atelier.v1.Ack
+	13, // 3: atelier.v1.OpenCheckpointResponse.checkpoint:type_name -> google.protobuf.Struct
+	12, // 4: atelier.v1.OpenCheckpointResponse.ack:type_name -> atelier.v1.Ack
+	14, // 5: atelier.v1.ExportResponse.read_frontier:type_name -> atelier.v1.Head
+	10, // 6: atelier.v1.Difference.fields:type_name -> atelier.v1.FieldDifference
+	15, // 7: atelier.v1.FieldDifference.a:type_name -> google.protobuf.Value
+	15, // 8: atelier.v1.FieldDifference.b:type_name -> google.protobuf.Value
+	9,  // 9: atelier.v1.DiffResponse.differences:type_name -> atelier.v1.Difference
+	14, // 10: atelier.v1.DiffResponse.read_frontier:type_name -> atelier.v1.Head
+	0,  // 11: atelier.v1.CheckpointService.Create:input_type -> atelier.v1.CreateCheckpointRequest
+	2,  // 12: atelier.v1.CheckpointService.Finalize:input_type -> atelier.v1.DecideRequest
+	2,  // 13: atelier.v1.CheckpointService.Invalidate:input_type -> atelier.v1.DecideRequest
+	4,  // 14: atelier.v1.CheckpointService.Open:input_type -> atelier.v1.OpenCheckpointRequest
+	6,  // 15: atelier.v1.CheckpointService.Export:input_type -> atelier.v1.ExportRequest
+	8,  // 16: atelier.v1.CheckpointService.Diff:input_type -> atelier.v1.DiffRequest
+	1,  // 17: atelier.v1.CheckpointService.Create:output_type -> atelier.v1.CreateCheckpointResponse
+	3,  // 18: atelier.v1.CheckpointService.Finalize:output_type -> atelier.v1.DecideResponse
+	3,  // 19: atelier.v1.CheckpointService.Invalidate:output_type -> atelier.v1.DecideResponse
+	5,  // 20: atelier.v1.CheckpointService.Open:output_type -> atelier.v1.OpenCheckpointResponse
+	7,  // 21: atelier.v1.CheckpointService.Export:output_type -> atelier.v1.ExportResponse
+	11, // 22: atelier.v1.CheckpointService.Diff:output_type -> atelier.v1.DiffResponse
+	17, // [17:23] is the sub-list for method output_type
+	11, // [11:17] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_atelier_v1_checkpoint_proto_init() }
@@ -837,7 +1051,7 @@ func file_atelier_v1_checkpoint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atelier_v1_checkpoint_proto_rawDesc), len(file_atelier_v1_checkpoint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

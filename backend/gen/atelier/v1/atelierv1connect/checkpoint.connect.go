@@ -44,6 +44,9 @@ const (
 	CheckpointServiceInvalidateProcedure = "/atelier.v1.CheckpointService/Invalidate"
 	// CheckpointServiceOpenProcedure is the fully-qualified name of the CheckpointService's Open RPC.
 	CheckpointServiceOpenProcedure = "/atelier.v1.CheckpointService/Open"
+	// CheckpointServiceExportProcedure is the fully-qualified name of the CheckpointService's Export
+	// RPC.
+	CheckpointServiceExportProcedure = "/atelier.v1.CheckpointService/Export"
 	// CheckpointServiceDiffProcedure is the fully-qualified name of the CheckpointService's Diff RPC.
 	CheckpointServiceDiffProcedure = "/atelier.v1.CheckpointService/Diff"
 )
@@ -58,6 +61,9 @@ type CheckpointServiceClient interface {
 	Invalidate(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error)
 	// Open records that a checkpoint is looked at again, and answers what it holds.
 	Open(context.Context, *connect.Request[v1.OpenCheckpointRequest]) (*connect.Response[v1.OpenCheckpointResponse], error)
+	// Export streams a cut as a bundle: one file that anybody can check without a
+	// home. What comes before the message that is done is no bundle yet.
+	Export(context.Context, *connect.Request[v1.ExportRequest]) (*connect.ServerStreamForClient[v1.ExportResponse], error)
 	// Diff says how two cuts differ: which events, objects and fields.
 	Diff(context.Context, *connect.Request[v1.DiffRequest]) (*connect.Response[v1.DiffResponse], error)
 }
@@ -97,6 +103,12 @@ func NewCheckpointServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			connect.WithSchema(checkpointServiceMethods.ByName("Open")),
 			connect.WithClientOptions(opts...),
 		),
+		export: connect.NewClient[v1.ExportRequest, v1.ExportResponse](
+			httpClient,
+			baseURL+CheckpointServiceExportProcedure,
+			connect.WithSchema(checkpointServiceMethods.ByName("Export")),
+			connect.WithClientOptions(opts...),
+		),
 		diff: connect.NewClient[v1.DiffRequest, v1.DiffResponse](
 			httpClient,
 			baseURL+CheckpointServiceDiffProcedure,
@@ -112,6 +124,7 @@ type checkpointServiceClient struct {
 	finalize   *connect.Client[v1.DecideRequest, v1.DecideResponse]
 	invalidate *connect.Client[v1.DecideRequest, v1.DecideResponse]
 	open       *connect.Client[v1.OpenCheckpointRequest, v1.OpenCheckpointResponse]
+	export     *connect.Client[v1.ExportRequest, v1.ExportResponse]
 	diff       *connect.Client[v1.DiffRequest, v1.DiffResponse]
 }
 
@@ -135,6 +148,11 @@ func (c *checkpointServiceClient) Open(ctx context.Context, req *connect.Request
 	return c.open.CallUnary(ctx, req)
 }
 
+// Export calls atelier.v1.CheckpointService.Export.
+func (c *checkpointServiceClient) Export(ctx context.Context, req *connect.Request[v1.ExportRequest]) (*connect.ServerStreamForClient[v1.ExportResponse], error) {
+	return c.export.CallServerStream(ctx, req)
+}
+
 // Diff calls atelier.v1.CheckpointService.Diff.
 func (c *checkpointServiceClient) Diff(ctx context.Context, req *connect.Request[v1.DiffRequest]) (*connect.Response[v1.DiffResponse], error) {
 	return c.diff.CallUnary(ctx, req)
@@ -150,6 +168,9 @@ type CheckpointServiceHandler interface {
 	Invalidate(context.Context, *connect.Request[v1.DecideRequest]) (*connect.Response[v1.DecideResponse], error)
 	// Open records that a checkpoint is looked at again, and answers what it holds.
 	Open(context.Context, *connect.Request[v1.OpenCheckpointRequest]) (*connect.Response[v1.OpenCheckpointResponse], error)
+	// Export streams a cut as a bundle: one file that anybody can check without a
+	// home. What comes before the message that is done is no bundle yet.
+	Export(context.Context, *connect.Request[v1.ExportRequest], *connect.ServerStream[v1.ExportResponse]) error
 	// Diff says how two cuts differ: which events, objects and fields.
 	Diff(context.Context, *connect.Request[v1.DiffRequest]) (*connect.Response[v1.DiffResponse], error)
 }
@@ -185,6 +206,12 @@ func NewCheckpointServiceHandler(svc CheckpointServiceHandler, opts ...connect.H
 		connect.WithSchema(checkpointServiceMethods.ByName("Open")),
 		connect.WithHandlerOptions(opts...),
 	)
+	checkpointServiceExportHandler := connect.NewServerStreamHandler(
+		CheckpointServiceExportProcedure,
+		svc.Export,
+		connect.WithSchema(checkpointServiceMethods.ByName("Export")),
+		connect.WithHandlerOptions(opts...),
+	)
 	checkpointServiceDiffHandler := connect.NewUnaryHandler(
 		CheckpointServiceDiffProcedure,
 		svc.Diff,
@@ -201,6 +228,8 @@ func NewCheckpointServiceHandler(svc CheckpointServiceHandler, opts ...connect.H
 			checkpointServiceInvalidateHandler.ServeHTTP(w, r)
 		case CheckpointServiceOpenProcedure:
 			checkpointServiceOpenHandler.ServeHTTP(w, r)
+		case CheckpointServiceExportProcedure:
+			checkpointServiceExportHandler.ServeHTTP(w, r)
 		case CheckpointServiceDiffProcedure:
 			checkpointServiceDiffHandler.ServeHTTP(w, r)
 		default:
@@ -226,6 +255,10 @@ func (UnimplementedCheckpointServiceHandler) Invalidate(context.Context, *connec
 
 func (UnimplementedCheckpointServiceHandler) Open(context.Context, *connect.Request[v1.OpenCheckpointRequest]) (*connect.Response[v1.OpenCheckpointResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.Open is not implemented"))
+}
+
+func (UnimplementedCheckpointServiceHandler) Export(context.Context, *connect.Request[v1.ExportRequest], *connect.ServerStream[v1.ExportResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.CheckpointService.Export is not implemented"))
 }
 
 func (UnimplementedCheckpointServiceHandler) Diff(context.Context, *connect.Request[v1.DiffRequest]) (*connect.Response[v1.DiffResponse], error) {

@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file atelier/v1/checkpoint.proto.
  */
 export const file_atelier_v1_checkpoint: GenFile = /*@__PURE__*/
-  fileDesc("ChthdGVsaWVyL3YxL2NoZWNrcG9pbnQucHJvdG8SCmF0ZWxpZXIudjEiYAoXQ3JlYXRlQ2hlY2twb2ludFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZicmFuY2gYAiABKAkSCgoCYXQYAyABKAkSDAoEbW9kZRgEIAEoCRINCgVzY29wZRgFIAMoCSJpChhDcmVhdGVDaGVja3BvaW50UmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhwKA2FjaxgEIAEoCzIPLmF0ZWxpZXIudjEuQWNrIiwKDURlY2lkZVJlcXVlc3QSDgoGb2JqZWN0GAEgASgJEgsKA3doeRgCIAEoCSKoAQoORGVjaWRlUmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSEQoJcmVjb3JkX2lkGAMgASgJEhUKDWNvbnRyb2xfaW5kZXgYBCABKAQSJwoGb2JqZWN0GAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIcCgNhY2sYBiABKAsyDy5hdGVsaWVyLnYxLkFjayIrChVPcGVuQ2hlY2twb2ludFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCSJjChZPcGVuQ2hlY2twb2ludFJlc3BvbnNlEisKCmNoZWNrcG9pbnQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKA2FjaxgCIAEoCzIPLmF0ZWxpZXIudjEuQWNrIjMKC0RpZmZSZXF1ZXN0EgkKAWEYASABKAkSCQoBYhgCIAEoCRIOCgZicmFuY2gYAyABKAkidQoKRGlmZmVyZW5jZRIRCglvYmplY3RfaWQYASABKAkSDAoEa2luZBgCIAEoCRIMCgRuYW1lGAMgASgJEgsKA2hvdxgEIAEoCRIrCgZmaWVsZHMYBSADKAsyGy5hdGVsaWVyLnYxLkZpZWxkRGlmZmVyZW5jZSJmCg9GaWVsZERpZmZlcmVuY2USDQoFZmllbGQYASABKAkSIQoBYRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIhCgFiGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlIroBCgxEaWZmUmVzcG9uc2USEAoIcmVsYXRpb24YASABKAkSDgoGb25seV9hGAIgASgEEg4KBm9ubHlfYhgDIAEoBBIrCgtkaWZmZXJlbmNlcxgEIAMoCzIWLmF0ZWxpZXIudjEuRGlmZmVyZW5jZRIQCghkaWdlc3RfYRgFIAEoCRIQCghkaWdlc3RfYhgGIAEoCRInCg1yZWFkX2Zyb250aWVyGAcgAygLMhAuYXRlbGllci52MS5IZWFkMpgDChFDaGVja3BvaW50U2VydmljZRJZCgZDcmVhdGUSIy5hdGVsaWVyLnYxLkNyZWF0ZUNoZWNrcG9pbnRSZXF1ZXN0GiQuYXRlbGllci52MS5DcmVhdGVDaGVja3BvaW50UmVzcG9uc2UiBKi7GAISRwoIRmluYWxpemUSGS5hdGVsaWVyLnYxLkRlY2lkZVJlcXVlc3QaGi5hdGVsaWVyLnYxLkRlY2lkZVJlc3BvbnNlIgSouxgCEkkKCkludmFsaWRhdGUSGS5hdGVsaWVyLnYxLkRlY2lkZVJlcXVlc3QaGi5hdGVsaWVyLnYxLkRlY2lkZVJlc3BvbnNlIgSouxgCElMKBE9wZW4SIS5hdGVsaWVyLnYxLk9wZW5DaGVja3BvaW50UmVxdWVzdBoiLmF0ZWxpZXIudjEuT3BlbkNoZWNrcG9pbnRSZXNwb25zZSIEqLsYAhI/CgREaWZmEhcuYXRlbGllci52MS5EaWZmUmVxdWVzdBoYLmF0ZWxpZXIudjEuRGlmZlJlc3BvbnNlIgSouxgBQjZaNGF0ZWxpZXIuZGV2L2F0ZWxpZXIvYmFja2VuZC9nZW4vYXRlbGllci92MTthdGVsaWVydjFiBnByb3RvMw", [file_atelier_v1_authorization, file_atelier_v1_words, file_google_protobuf_struct]);
+  fileDesc("ChthdGVsaWVyL3YxL2NoZWNrcG9pbnQucHJvdG8SCmF0ZWxpZXIudjEiYAoXQ3JlYXRlQ2hlY2twb2ludFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZicmFuY2gYAiABKAkSCgoCYXQYAyABKAkSDAoEbW9kZRgEIAEoCRINCgVzY29wZRgFIAMoCSJpChhDcmVhdGVDaGVja3BvaW50UmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZGlnZXN0GAMgASgJEhwKA2FjaxgEIAEoCzIPLmF0ZWxpZXIudjEuQWNrIiwKDURlY2lkZVJlcXVlc3QSDgoGb2JqZWN0GAEgASgJEgsKA3doeRgCIAEoCSKoAQoORGVjaWRlUmVzcG9uc2USEQoJb2JqZWN0X2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSEQoJcmVjb3JkX2lkGAMgASgJEhUKDWNvbnRyb2xfaW5kZXgYBCABKAQSJwoGb2JqZWN0GAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIcCgNhY2sYBiABKAsyDy5hdGVsaWVyLnYxLkFjayIrChVPcGVuQ2hlY2twb2ludFJlcXVlc3QSEgoKY2hlY2twb2ludBgBIAEoCSJjChZPcGVuQ2hlY2twb2ludFJlc3BvbnNlEisKCmNoZWNrcG9pbnQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKA2FjaxgCIAEoCzIPLmF0ZWxpZXIudjEuQWNrIhsKDUV4cG9ydFJlcXVlc3QSCgoCYXQYASABKAkihQIKDkV4cG9ydFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDAoEZG9uZRgCIAEoCBIRCglidW5kbGVfaWQYAyABKAkSFQoNY2hlY2twb2ludF9pZBgEIAEoCRIOCgZkaWdlc3QYBSABKAkSFAoMZm9sZF92ZXJzaW9uGAYgASgEEg4KBmV2ZW50cxgHIAEoBBIPCgdvdXRzaWRlGAggASgEEg8KB3JlY29yZHMYCSABKAQSDQoFc2VhbHMYCiABKAQSDgoGYm9kaWVzGAsgASgEEg0KBWJ5dGVzGAwgASgEEicKDXJlYWRfZnJvbnRpZXIYDSADKAsyEC5hdGVsaWVyLnYxLkhlYWQiMwoLRGlmZlJlcXVlc3QSCQoBYRgBIAEoCRIJCgFiGAIgASgJEg4KBmJyYW5jaBgDIAEoCSJ1CgpEaWZmZXJlbmNlEhEKCW9iamVjdF9pZBgBIAEoCRIMCgRraW5kGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDaG93GAQgASgJEisKBmZpZWxkcxgFIAMoCzIbLmF0ZWxpZXIudjEuRmllbGREaWZmZXJlbmNlImYKD0ZpZWxkRGlmZmVyZW5jZRINCgVmaWVsZBgBIAEoCRIhCgFhGAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEiEKAWIYAyABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUiugEKDERpZmZSZXNwb25zZRIQCghyZWxhdGlvbhgBIAEoCRIOCgZvbmx5X2EYAiABKAQSDgoGb25seV9iGAMgASgEEisKC2RpZmZlcmVuY2VzGAQgAygLMhYuYXRlbGllci52MS5EaWZmZXJlbmNlEhAKCGRpZ2VzdF9hGAUgASgJEhAKCGRpZ2VzdF9iGAYgASgJEicKDXJlYWRfZnJvbnRpZXIYByADKAsyEC5hdGVsaWVyLnYxLkhlYWQy4QMKEUNoZWNrcG9pbnRTZXJ2aWNlElkKBkNyZWF0ZRIjLmF0ZWxpZXIudjEuQ3JlYXRlQ2hlY2twb2ludFJlcXVlc3QaJC5hdGVsaWVyLnYxLkNyZWF0ZUNoZWNrcG9pbnRSZXNwb25zZSIEqLsYAhJHCghGaW5hbGl6ZRIZLmF0ZWxpZXIudjEuRGVjaWRlUmVxdWVzdBoaLmF0ZWxpZXIudjEuRGVjaWRlUmVzcG9uc2UiBKi7GAISSQoKSW52YWxpZGF0ZRIZLmF0ZWxpZXIudjEuRGVjaWRlUmVxdWVzdBoaLmF0ZWxpZXIudjEuRGVjaWRlUmVzcG9uc2UiBKi7GAISUwoET3BlbhIhLmF0ZWxpZXIudjEuT3BlbkNoZWNrcG9pbnRSZXF1ZXN0GiIuYXRlbGllci52MS5PcGVuQ2hlY2twb2ludFJlc3BvbnNlIgSouxgCEkcKBkV4cG9ydBIZLmF0ZWxpZXIudjEuRXhwb3J0UmVxdWVzdBoaLmF0ZWxpZXIudjEuRXhwb3J0UmVzcG9uc2UiBKi7GAEwARI/CgREaWZmEhcuYXRlbGllci52MS5EaWZmUmVxdWVzdBoYLmF0ZWxpZXIudjEuRGlmZlJlc3BvbnNlIgSouxgBQjZaNGF0ZWxpZXIuZGV2L2F0ZWxpZXIvYmFja2VuZC9nZW4vYXRlbGllci92MTthdGVsaWVydjFiBnByb3RvMw", [file_atelier_v1_authorization, file_atelier_v1_words, file_google_protobuf_struct]);
 
 /**
  * @generated from message atelier.v1.CreateCheckpointRequest
@@ -204,6 +204,113 @@ export const OpenCheckpointResponseSchema: GenMessage<OpenCheckpointResponse> = 
   messageDesc(file_atelier_v1_checkpoint, 5);
 
 /**
+ * @generated from message atelier.v1.ExportRequest
+ */
+export type ExportRequest = Message<"atelier.v1.ExportRequest"> & {
+  /**
+   * A checkpoint, or another cut as in ListObjectsRequest.
+   *
+   * @generated from field: string at = 1;
+   */
+  at: string;
+};
+
+/**
+ * Describes the message atelier.v1.ExportRequest.
+ * Use `create(ExportRequestSchema)` to create a new message.
+ */
+export const ExportRequestSchema: GenMessage<ExportRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_v1_checkpoint, 6);
+
+/**
+ * @generated from message atelier.v1.ExportResponse
+ */
+export type ExportResponse = Message<"atelier.v1.ExportResponse"> & {
+  /**
+   * The next bytes of the bundle.
+   *
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+
+  /**
+   * Set on the last message, which has what follows.
+   *
+   * @generated from field: bool done = 2;
+   */
+  done: boolean;
+
+  /**
+   * The name of the bundle: the hash of its bytes.
+   *
+   * @generated from field: string bundle_id = 3;
+   */
+  bundleId: string;
+
+  /**
+   * Empty for a cut that is no checkpoint's.
+   *
+   * @generated from field: string checkpoint_id = 4;
+   */
+  checkpointId: string;
+
+  /**
+   * @generated from field: string digest = 5;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: uint64 fold_version = 6;
+   */
+  foldVersion: bigint;
+
+  /**
+   * Events of the cut, and those beside it that it is checked by; of both, records
+   * of control; seals over them; bodies that are in it; bytes of all.
+   *
+   * @generated from field: uint64 events = 7;
+   */
+  events: bigint;
+
+  /**
+   * @generated from field: uint64 outside = 8;
+   */
+  outside: bigint;
+
+  /**
+   * @generated from field: uint64 records = 9;
+   */
+  records: bigint;
+
+  /**
+   * @generated from field: uint64 seals = 10;
+   */
+  seals: bigint;
+
+  /**
+   * @generated from field: uint64 bodies = 11;
+   */
+  bodies: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 12;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: repeated atelier.v1.Head read_frontier = 13;
+   */
+  readFrontier: Head[];
+};
+
+/**
+ * Describes the message atelier.v1.ExportResponse.
+ * Use `create(ExportResponseSchema)` to create a new message.
+ */
+export const ExportResponseSchema: GenMessage<ExportResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_v1_checkpoint, 7);
+
+/**
  * @generated from message atelier.v1.DiffRequest
  */
 export type DiffRequest = Message<"atelier.v1.DiffRequest"> & {
@@ -230,7 +337,7 @@ export type DiffRequest = Message<"atelier.v1.DiffRequest"> & {
  * Use `create(DiffRequestSchema)` to create a new message.
  */
 export const DiffRequestSchema: GenMessage<DiffRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 6);
+  messageDesc(file_atelier_v1_checkpoint, 8);
 
 /**
  * Difference is one object that is not the same at two cuts.
@@ -273,7 +380,7 @@ export type Difference = Message<"atelier.v1.Difference"> & {
  * Use `create(DifferenceSchema)` to create a new message.
  */
 export const DifferenceSchema: GenMessage<Difference> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 7);
+  messageDesc(file_atelier_v1_checkpoint, 9);
 
 /**
  * @generated from message atelier.v1.FieldDifference
@@ -300,7 +407,7 @@ export type FieldDifference = Message<"atelier.v1.FieldDifference"> & {
  * Use `create(FieldDifferenceSchema)` to create a new message.
  */
 export const FieldDifferenceSchema: GenMessage<FieldDifference> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 8);
+  messageDesc(file_atelier_v1_checkpoint, 10);
 
 /**
  * @generated from message atelier.v1.DiffResponse
@@ -351,7 +458,7 @@ export type DiffResponse = Message<"atelier.v1.DiffResponse"> & {
  * Use `create(DiffResponseSchema)` to create a new message.
  */
 export const DiffResponseSchema: GenMessage<DiffResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_v1_checkpoint, 9);
+  messageDesc(file_atelier_v1_checkpoint, 11);
 
 /**
  * CheckpointService freezes cuts and opens them again. What control decides
@@ -399,6 +506,17 @@ export const CheckpointService: GenService<{
     methodKind: "unary";
     input: typeof OpenCheckpointRequestSchema;
     output: typeof OpenCheckpointResponseSchema;
+  },
+  /**
+   * Export streams a cut as a bundle: one file that anybody can check without a
+   * home. What comes before the message that is done is no bundle yet.
+   *
+   * @generated from rpc atelier.v1.CheckpointService.Export
+   */
+  export: {
+    methodKind: "server_streaming";
+    input: typeof ExportRequestSchema;
+    output: typeof ExportResponseSchema;
   },
   /**
    * Diff says how two cuts differ: which events, objects and fields.
