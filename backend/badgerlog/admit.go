@@ -105,9 +105,10 @@ type admission struct {
 	log  *Log
 	todo []*candidate // to be looked at, in order
 	back []*candidate // of forked chains: taken only if others descend from them
-	// records are those that nobody has asked for yet.
+	// records are those that no event has asked for yet; ranked has all, as they
+	// were sent.
 	records map[event.ID]*candidate
-	indexes []*candidate // all records, as they were sent
+	ranked  []*candidate
 	opening chan *opening
 	told    Admission
 	opened  bool // all runs were taken from opening
@@ -166,8 +167,7 @@ func (a *admission) openRuns(sent []event.Run) (stop func()) {
 	return func() { close(end); all.Wait() }
 }
 
-// fill takes as many opened runs as make a group, and at last the records that no
-// event has asked for.
+// fill takes as many opened runs as make a group.
 func (a *admission) fill(ctx context.Context) {
 	size, count := 0, 0
 	for _, c := range a.todo {
@@ -192,14 +192,6 @@ func (a *admission) fill(ctx context.Context) {
 			a.todo = append(a.todo, c)
 			size, count = size+c.size(), count+1
 		}
-	}
-	if a.opened {
-		for _, c := range a.indexes {
-			if _, left := a.records[c.ID]; left {
-				a.todo = append(a.todo, c)
-			}
-		}
-		a.indexes = nil
 	}
 }
 
@@ -230,7 +222,7 @@ func (a *admission) openRecords(sent []SentRecord) {
 		c.Seq = c.Header.Seq
 		if _, twice := a.records[c.ID]; !twice {
 			a.records[c.ID] = c
-			a.indexes = append(a.indexes, c)
+			a.ranked = append(a.ranked, c)
 		}
 	}
 }

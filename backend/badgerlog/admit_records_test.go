@@ -118,7 +118,7 @@ func TestRecordsWaitForWhatTheyRestOn(t *testing.T) {
 	if got := mustAdmit(t, other, Batch{Records: b.Records[:2]}); got.Waiting != 2 || got.Taken != 0 || len(got.Missing) == 0 {
 		t.Fatal(got)
 	}
-	if got := mustAdmit(t, other, b); got.Taken != 8 || got.Waiting != 0 {
+	if got := mustAdmit(t, other, b); got.Taken != 8 || got.Waiting != 0 || got.Known != 0 {
 		t.Fatal(got, why(got), got.Missing)
 	}
 	exchanged(t, founder, l)

@@ -227,11 +227,17 @@ func TestASealInPiecesBecomesWhole(t *testing.T) {
 		w.write(nil)
 	}
 	r := w.run()
-	for _, cut := range [][2]int{{0, 2}, {2, 3}, {3, 8}, {8, 9}} {
-		if got := mustAdmit(t, l, Batch{Runs: []event.Run{piece(r, cut[0], cut[1], false)}}); got.Taken != cut[1]-cut[0] {
+	for n, cut := range [][2]int{{0, 2}, {2, 3}, {3, 8}, {8, 9}} {
+		if got := mustAdmit(t, l, Batch{Runs: []event.Run{piece(r, cut[0], cut[1], n == 0)}}); got.Taken != cut[1]-cut[0] {
 			t.Fatal(got, why(got))
 		}
 		auditClean(t, l)
+	}
+	key, _ := w.chain().Key()
+	for _, id := range w.ids {
+		if p, err := l.ProofOf(id); err != nil || p.Event != id || p.Verify(key) != nil {
+			t.Error(p, err)
+		}
 	}
 	on, seals := l.chains.of[w.chain()][0], 0
 	err := l.covers(func(c *cover, err error) error {
@@ -245,12 +251,18 @@ func TestASealInPiecesBecomesWhole(t *testing.T) {
 		t.Error(seals, "seals", err)
 	}
 	var back []event.Run
-	if err := l.Runs(l.Heads()[len(l.Heads())-1], 0, func(r event.Run) error { back = append(back, r); return nil }); err != nil || len(back) != 1 || len(back[0].Events) != 9 {
+	if err := l.Runs(l.Heads()[len(l.Heads())-1], 0, func(r event.Run) error { back = append(back, r); return nil }); err != nil || len(back) != 3 {
 		t.Fatal(len(back), err)
 	}
-	for i, s := range back[0].Events {
-		if !bytes.Equal(s.Header, w.sent[i].Header) || !bytes.Equal(s.Body, w.sent[i].Body) {
-			t.Error("event", i, "is handed on as another")
+	for _, r := range back {
+		for i, s := range r.Events {
+			if sent := w.sent[r.From+uint64(i)]; !bytes.Equal(s.Header, sent.Header) || !bytes.Equal(s.Body, sent.Body) {
+				t.Error("event", i, "is handed on as another")
+			}
 		}
 	}
+	other := follow(t, l, t.TempDir(), 21)
+	exchanged(t, l, other)
+	sameEvents(t, l, other)
+	auditClean(t, other)
 }

@@ -32,8 +32,8 @@ func (s *stager) suspect(c *candidate) (done bool, err error) {
 	if err := s.conflict(c); err != nil {
 		return false, err
 	}
-	if end, has := s.marks.ended[chain]; has && c.Seq >= end.Seq && !s.marks.isForked(chain) {
-		s.a.refuse(c, chainEnded("it lies at or behind an event that is none"), BlameAuthor)
+	if end, has := s.marks.ended[chain]; has && c.Seq > end.Seq && !s.marks.isForked(chain) {
+		s.a.refuse(c, chainEnded("it lies behind an event that is none"), BlameAuthor)
 		return true, nil
 	}
 	return false, nil

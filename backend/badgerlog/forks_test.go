@@ -143,6 +143,30 @@ func TestForkersAreFollowedOnlyThroughOthers(t *testing.T) {
 	auditClean(t, l)
 }
 
+// What a forker wrote itself is no reason to take what it rests on.
+func TestForkersDoNotVouchForThemselves(t *testing.T) {
+	l := founded(t)
+	w := newScribe(t, l, 17)
+	w.write(nil)
+	base := w.run()
+	other := w.fork()
+	w.write(nil)
+	left := w.run()
+	other.write(nil)
+	w.write(nil)
+	middle := w.run()
+	w.write(nil)
+	if got := mustAdmit(t, l, Batch{Runs: []event.Run{base, left, w.run()}}); got.Waiting != 1 {
+		t.Fatal(got)
+	}
+	if got := mustAdmit(t, l, Batch{Runs: []event.Run{other.run()}}); len(got.Forked) != 1 {
+		t.Fatal(got)
+	}
+	if got := mustAdmit(t, l, Batch{Runs: []event.Run{middle}}); got.Taken != 0 || why(got) != "replica_forked nobody" {
+		t.Fatal(got, why(got))
+	}
+}
+
 // Two seals after one seal are two histories even where the events are the same.
 func TestTwoSealsAfterOneAreAFork(t *testing.T) {
 	for _, turned := range []bool{false, true} {
@@ -298,6 +322,23 @@ func neverWrites(t *testing.T, l *Log) {
 		t.Error("it signs")
 	}
 	auditClean(t, l)
+}
+
+// Another seal over its own events is a second history too, though no event is new.
+func TestAReplicaMeetsASealThatItNeverMade(t *testing.T) {
+	l := founded(t)
+	a := mustAppend(t, l)
+	mustSeal(t, l)
+	b := mustAppend(t, l)
+	mustSeal(t, l)
+	s := event.Seal{Workspace: l.Genesis(), Replica: l.replica, Last: 1, Root: event.Root([]event.ID{a.ID, b.ID})}
+	signed(t, &s)
+	got := mustAdmit(t, l, Batch{Runs: []event.Run{{Seal: s, Events: []event.Sent{{Header: a.Bytes, Body: a.Body}, {Header: b.Bytes, Body: b.Body}}}}})
+	if got.Known != 2 || len(got.Forked) != 1 {
+		t.Fatal(got, why(got))
+	}
+	neverWrites(t, l)
+	accused(t, l, l.replica, 0)
 }
 
 // The same history from others is no reason to stop.

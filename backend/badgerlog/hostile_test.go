@@ -2,6 +2,7 @@ package badgerlog
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -132,8 +133,12 @@ func TestNothingDescendsFromWhatIsNoEvent(t *testing.T) {
 				t.Error("taken:", got)
 			}
 		}
-		if want := "surface author, chain_ended author, chain_ended author"; late && strings.Join(all[2:], "") != want || len(l.waits.held) > 0 == late {
-			t.Errorf("late %v: %q, %d wait", late, all, len(l.waits.held))
+		want := `["surface author" "chain_ended author" ""], 1 wait`
+		if late {
+			want = `["" "" "surface author, chain_ended author, chain_ended author"], 0 wait`
+		}
+		if got := fmt.Sprintf("%q, %d wait", all, len(l.waits.held)); got != want {
+			t.Errorf("late %v: %s, want %s", late, got, want)
 		}
 	}
 }

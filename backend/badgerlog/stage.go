@@ -55,7 +55,7 @@ func (l *Log) stage(g *group, a *admission) {
 // take looks at what there is to do, and at last at what was held back.
 func (s *stager) take() error {
 	a := s.a
-	for len(a.todo) > 0 || a.opened && s.revive() {
+	for len(a.todo) > 0 || a.opened && (a.recall() || s.revive()) {
 		c := a.todo[0]
 		a.todo = a.todo[1:]
 		if err := s.consider(c); err != nil {
@@ -67,6 +67,17 @@ func (s *stager) take() error {
 		s.conclude()
 	}
 	return nil
+}
+
+// recall moves the records that no event has asked for to what is to be done.
+func (a *admission) recall() bool {
+	for _, c := range a.ranked {
+		if _, left := a.records[c.ID]; left {
+			a.todo = append(a.todo, c)
+		}
+	}
+	a.ranked = nil
+	return len(a.todo) > 0
 }
 
 // conclude tells what is left when all was looked at.
