@@ -73,6 +73,11 @@ func (m *memory) SizesNow(context.Context, studio.Caller) ([]studio.Size, studio
 	return all, read, err
 }
 
+func (m *memory) WatchSizes(ctx context.Context, c studio.Caller, each func([]studio.Size, studio.Frontier) error) error {
+	all, at, _ := m.SizesNow(ctx, c)
+	return each(all, at)
+}
+
 // aPolicy is what the small studio lets go.
 var aPolicy = studio.Retained{Checkpoint: anID, CheckpointName: "v1", Due: studio.Amount{Bodies: 1, BodyBytes: 2, Terminals: 3, TerminalBytes: 1 << 40},
 	Gone: studio.Amount{Bodies: 5}, Running: 6, Read: read}
@@ -206,6 +211,10 @@ func TestSizesAreAnswered(t *testing.T) {
 
 func TestRetentionIsAnswered(t *testing.T) {
 	w := newWorld(t)
+	a := ask(t, w.local, "POST", "http://core/api/atelier.v1.RetentionService/WatchSizes", envelope(`{}`), "Content-Type", "application/connect+json", SessionHeader, session.String())
+	if a.status != 200 || !strings.Contains(a.body, `"kind":"headers"`) || !strings.Contains(a.body, `"readFrontier":[{`) {
+		t.Errorf("watching answers %d %s", a.status, a.body)
+	}
 	w.says("RetentionService/Sizes", `{}`, `"kind":"headers"`, `"1099511627776"`, `"readFrontier":[{`)
 	w.says("RetentionService/Set", `{"checkpoint":"newest","bodies":"all","terminals":"drop"}`, `"now":{`, `"checkpoint":"newest"`, `"bodies":"all"`, `"terminals":"drop"`)
 	w.says("RetentionService/Show", `{}`, `"checkpointId":"`+anID.String(), `"checkpointName":"v1"`, `"due":{"bodies":"1"`, `"terminalBytes":"1099511627776"`, `"gone":{"bodies":"5"`, `"running":"6"`, `"readFrontier":[{`)

@@ -78,6 +78,7 @@ type Checkpoints interface {
 
 // Retention is what a home keeps, and lets go.
 type Retention interface {
+	WatchSizes(ctx context.Context, c studio.Caller, each func([]studio.Size, studio.Frontier) error) error
 	SizesNow(ctx context.Context, c studio.Caller) ([]studio.Size, studio.Frontier, error)
 	Retention(ctx context.Context, c studio.Caller) (studio.Retained, error)
 	SetRetention(ctx context.Context, c studio.Caller, q studio.Retention) (studio.Retained, error)

@@ -24,6 +24,16 @@ func (s retention) Sizes(ctx context.Context, q *connect.Request[atelierv1.Sizes
 	return connect.NewResponse(&atelierv1.SizesResponse{Sizes: sizesOf(sizes), ReadFrontier: s.words.heads(read)}), nil
 }
 
+func (s retention) WatchSizes(ctx context.Context, q *connect.Request[atelierv1.SizesRequest], out *connect.ServerStream[atelierv1.SizesResponse]) error {
+	c, err := s.caller(q)
+	if err != nil {
+		return err
+	}
+	return s.o.Studio.WatchSizes(ctx, c, func(sizes []studio.Size, read studio.Frontier) error {
+		return out.Send(&atelierv1.SizesResponse{Sizes: sizesOf(sizes), ReadFrontier: s.words.heads(read)})
+	})
+}
+
 func sizesOf(all []studio.Size) []*atelierv1.Size {
 	messages := make([]*atelierv1.Size, len(all))
 	for n, z := range all {

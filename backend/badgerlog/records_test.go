@@ -46,13 +46,3 @@ func TestARecordSaysWhyItHasNoBody(t *testing.T) {
 		run = rest
 	}
 }
-
-// A body that is not the header's is damage, however short it is.
-func TestABodyOfNothingIsDamage(t *testing.T) {
-	_, record := recordOf(t, nil, false)
-	copy(record[4:8], []byte{0, 0, 0, 0})
-	var e event.Event
-	if err := readRecord(&e, 0, record); err == nil {
-		t.Error("an empty body is taken for one that never came")
-	}
-}

@@ -3,6 +3,7 @@ package studio
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Status tells how this core is.
@@ -45,14 +46,36 @@ func (s *Studio) Sizes() ([]Size, error) {
 	return append(all, written, Size{Kind: "transcripts_gone", Count: gone.Terminals, Bytes: gone.TerminalBytes}), nil
 }
 
-// SizesNow is Sizes with the frontier that it rests on.
+// SizesNow is Sizes with a frontier: the sizes are of that or of more.
 func (s *Studio) SizesNow(ctx context.Context, c Caller) ([]Size, Frontier, error) {
-	all, err := s.Sizes()
+	read, err := s.served(ctx, c, func() {})
 	if err != nil {
 		return nil, nil, err
 	}
-	read, err := s.served(ctx, c, func() {})
+	all, err := s.Sizes()
 	return all, read, err
+}
+
+// WatchSizes calls each with the sizes now and whenever they are others, until ctx
+// ends.
+func (s *Studio) WatchSizes(ctx context.Context, c Caller, each func([]Size, Frontier) error) error {
+	var told []Size
+	for {
+		news := s.newsNow()
+		sizes, read, err := s.SizesNow(ctx, c)
+		if err == nil && !slices.Equal(sizes, told) {
+			told, err = sizes, each(sizes, read)
+		}
+		if err == nil {
+			err = s.await(ctx, news)
+		}
+		if err == nil {
+			err = s.pause(ctx, sizesEvery)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (s *Studio) logFinding() Finding {

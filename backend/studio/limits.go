@@ -40,6 +40,9 @@ const (
 	settleWait = 5 * time.Second
 	// watchEvery spaces the lists that a watcher gets: ten a second look live.
 	watchEvery = 100 * time.Millisecond
+	// sizesEvery spaces the sizes that a watcher gets: counting them reads a part of
+	// the store, and nobody reads numbers faster.
+	sizesEvery = time.Second
 	// noteQueue bounds the notes that wait to become events; then the shim waits.
 	noteQueue = 4096
 	// nameMax is the longest name in runes: more does not fit any pane.

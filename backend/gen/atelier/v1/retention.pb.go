@@ -649,9 +649,11 @@ const file_atelier_v1_retention_proto_rawDesc = "" +
 	"\adropped\x18\x03 \x01(\v2\x12.atelier.v1.AmountR\adropped\x12\x18\n" +
 	"\arunning\x18\x04 \x01(\x04R\arunning\x12\x12\n" +
 	"\x04busy\x18\x05 \x01(\x04R\x04busy\x12!\n" +
-	"\x03ack\x18\x06 \x01(\v2\x0f.atelier.v1.AckR\x03ack2\xc0\x02\n" +
+	"\x03ack\x18\x06 \x01(\v2\x0f.atelier.v1.AckR\x03ack2\x8b\x03\n" +
 	"\x10RetentionService\x12E\n" +
-	"\x05Sizes\x12\x18.atelier.v1.SizesRequest\x1a\x19.atelier.v1.SizesResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12T\n" +
+	"\x05Sizes\x12\x18.atelier.v1.SizesRequest\x1a\x19.atelier.v1.SizesResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12I\n" +
+	"\n" +
+	"WatchSizes\x12\x18.atelier.v1.SizesRequest\x1a\x19.atelier.v1.SizesResponse\"\x04\xa8\xbb\x18\x010\x01\x12T\n" +
 	"\x04Show\x12 .atelier.v1.ShowRetentionRequest\x1a!.atelier.v1.ShowRetentionResponse\"\a\xa8\xbb\x18\x01\x90\x02\x01\x12N\n" +
 	"\x03Set\x12\x1f.atelier.v1.SetRetentionRequest\x1a .atelier.v1.SetRetentionResponse\"\x04\xa8\xbb\x18\x03\x12?\n" +
 	"\x04Thin\x12\x17.atelier.v1.ThinRequest\x1a\x18.atelier.v1.ThinResponse\"\x04\xa8\xbb\x18\x03B6Z4atelier.dev/atelier/backend/gen/atelier/v1;atelierv1b\x06proto3"
@@ -695,15 +697,17 @@ var file_atelier_v1_retention_proto_depIdxs = []int32{
 	3,  // 7: atelier.v1.ThinResponse.dropped:type_name -> atelier.v1.Amount
 	12, // 8: atelier.v1.ThinResponse.ack:type_name -> atelier.v1.Ack
 	0,  // 9: atelier.v1.RetentionService.Sizes:input_type -> atelier.v1.SizesRequest
-	4,  // 10: atelier.v1.RetentionService.Show:input_type -> atelier.v1.ShowRetentionRequest
-	6,  // 11: atelier.v1.RetentionService.Set:input_type -> atelier.v1.SetRetentionRequest
-	8,  // 12: atelier.v1.RetentionService.Thin:input_type -> atelier.v1.ThinRequest
-	1,  // 13: atelier.v1.RetentionService.Sizes:output_type -> atelier.v1.SizesResponse
-	5,  // 14: atelier.v1.RetentionService.Show:output_type -> atelier.v1.ShowRetentionResponse
-	7,  // 15: atelier.v1.RetentionService.Set:output_type -> atelier.v1.SetRetentionResponse
-	9,  // 16: atelier.v1.RetentionService.Thin:output_type -> atelier.v1.ThinResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
+	0,  // 10: atelier.v1.RetentionService.WatchSizes:input_type -> atelier.v1.SizesRequest
+	4,  // 11: atelier.v1.RetentionService.Show:input_type -> atelier.v1.ShowRetentionRequest
+	6,  // 12: atelier.v1.RetentionService.Set:input_type -> atelier.v1.SetRetentionRequest
+	8,  // 13: atelier.v1.RetentionService.Thin:input_type -> atelier.v1.ThinRequest
+	1,  // 14: atelier.v1.RetentionService.Sizes:output_type -> atelier.v1.SizesResponse
+	1,  // 15: atelier.v1.RetentionService.WatchSizes:output_type -> atelier.v1.SizesResponse
+	5,  // 16: atelier.v1.RetentionService.Show:output_type -> atelier.v1.ShowRetentionResponse
+	7,  // 17: atelier.v1.RetentionService.Set:output_type -> atelier.v1.SetRetentionResponse
+	9,  // 18: atelier.v1.RetentionService.Thin:output_type -> atelier.v1.ThinResponse
+	14, // [14:19] is the sub-list for method output_type
+	9,  // [9:14] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name

@@ -35,6 +35,9 @@ const (
 const (
 	// RetentionServiceSizesProcedure is the fully-qualified name of the RetentionService's Sizes RPC.
 	RetentionServiceSizesProcedure = "/atelier.v1.RetentionService/Sizes"
+	// RetentionServiceWatchSizesProcedure is the fully-qualified name of the RetentionService's
+	// WatchSizes RPC.
+	RetentionServiceWatchSizesProcedure = "/atelier.v1.RetentionService/WatchSizes"
 	// RetentionServiceShowProcedure is the fully-qualified name of the RetentionService's Show RPC.
 	RetentionServiceShowProcedure = "/atelier.v1.RetentionService/Show"
 	// RetentionServiceSetProcedure is the fully-qualified name of the RetentionService's Set RPC.
@@ -47,6 +50,8 @@ const (
 type RetentionServiceClient interface {
 	// Sizes tells what the home holds by kind, and what its files take.
 	Sizes(context.Context, *connect.Request[v1.SizesRequest]) (*connect.Response[v1.SizesResponse], error)
+	// WatchSizes sends the sizes now and whenever they are others.
+	WatchSizes(context.Context, *connect.Request[v1.SizesRequest]) (*connect.ServerStreamForClient[v1.SizesResponse], error)
 	// Show tells the policy of this home, what it would drop now, and what is gone.
 	Show(context.Context, *connect.Request[v1.ShowRetentionRequest]) (*connect.Response[v1.ShowRetentionResponse], error)
 	// Set sets the policy. Nothing goes by that alone.
@@ -73,6 +78,12 @@ func NewRetentionServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		watchSizes: connect.NewClient[v1.SizesRequest, v1.SizesResponse](
+			httpClient,
+			baseURL+RetentionServiceWatchSizesProcedure,
+			connect.WithSchema(retentionServiceMethods.ByName("WatchSizes")),
+			connect.WithClientOptions(opts...),
+		),
 		show: connect.NewClient[v1.ShowRetentionRequest, v1.ShowRetentionResponse](
 			httpClient,
 			baseURL+RetentionServiceShowProcedure,
@@ -97,15 +108,21 @@ func NewRetentionServiceClient(httpClient connect.HTTPClient, baseURL string, op
 
 // retentionServiceClient implements RetentionServiceClient.
 type retentionServiceClient struct {
-	sizes *connect.Client[v1.SizesRequest, v1.SizesResponse]
-	show  *connect.Client[v1.ShowRetentionRequest, v1.ShowRetentionResponse]
-	set   *connect.Client[v1.SetRetentionRequest, v1.SetRetentionResponse]
-	thin  *connect.Client[v1.ThinRequest, v1.ThinResponse]
+	sizes      *connect.Client[v1.SizesRequest, v1.SizesResponse]
+	watchSizes *connect.Client[v1.SizesRequest, v1.SizesResponse]
+	show       *connect.Client[v1.ShowRetentionRequest, v1.ShowRetentionResponse]
+	set        *connect.Client[v1.SetRetentionRequest, v1.SetRetentionResponse]
+	thin       *connect.Client[v1.ThinRequest, v1.ThinResponse]
 }
 
 // Sizes calls atelier.v1.RetentionService.Sizes.
 func (c *retentionServiceClient) Sizes(ctx context.Context, req *connect.Request[v1.SizesRequest]) (*connect.Response[v1.SizesResponse], error) {
 	return c.sizes.CallUnary(ctx, req)
+}
+
+// WatchSizes calls atelier.v1.RetentionService.WatchSizes.
+func (c *retentionServiceClient) WatchSizes(ctx context.Context, req *connect.Request[v1.SizesRequest]) (*connect.ServerStreamForClient[v1.SizesResponse], error) {
+	return c.watchSizes.CallServerStream(ctx, req)
 }
 
 // Show calls atelier.v1.RetentionService.Show.
@@ -127,6 +144,8 @@ func (c *retentionServiceClient) Thin(ctx context.Context, req *connect.Request[
 type RetentionServiceHandler interface {
 	// Sizes tells what the home holds by kind, and what its files take.
 	Sizes(context.Context, *connect.Request[v1.SizesRequest]) (*connect.Response[v1.SizesResponse], error)
+	// WatchSizes sends the sizes now and whenever they are others.
+	WatchSizes(context.Context, *connect.Request[v1.SizesRequest], *connect.ServerStream[v1.SizesResponse]) error
 	// Show tells the policy of this home, what it would drop now, and what is gone.
 	Show(context.Context, *connect.Request[v1.ShowRetentionRequest]) (*connect.Response[v1.ShowRetentionResponse], error)
 	// Set sets the policy. Nothing goes by that alone.
@@ -147,6 +166,12 @@ func NewRetentionServiceHandler(svc RetentionServiceHandler, opts ...connect.Han
 		svc.Sizes,
 		connect.WithSchema(retentionServiceMethods.ByName("Sizes")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	retentionServiceWatchSizesHandler := connect.NewServerStreamHandler(
+		RetentionServiceWatchSizesProcedure,
+		svc.WatchSizes,
+		connect.WithSchema(retentionServiceMethods.ByName("WatchSizes")),
 		connect.WithHandlerOptions(opts...),
 	)
 	retentionServiceShowHandler := connect.NewUnaryHandler(
@@ -172,6 +197,8 @@ func NewRetentionServiceHandler(svc RetentionServiceHandler, opts ...connect.Han
 		switch r.URL.Path {
 		case RetentionServiceSizesProcedure:
 			retentionServiceSizesHandler.ServeHTTP(w, r)
+		case RetentionServiceWatchSizesProcedure:
+			retentionServiceWatchSizesHandler.ServeHTTP(w, r)
 		case RetentionServiceShowProcedure:
 			retentionServiceShowHandler.ServeHTTP(w, r)
 		case RetentionServiceSetProcedure:
@@ -189,6 +216,10 @@ type UnimplementedRetentionServiceHandler struct{}
 
 func (UnimplementedRetentionServiceHandler) Sizes(context.Context, *connect.Request[v1.SizesRequest]) (*connect.Response[v1.SizesResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.RetentionService.Sizes is not implemented"))
+}
+
+func (UnimplementedRetentionServiceHandler) WatchSizes(context.Context, *connect.Request[v1.SizesRequest], *connect.ServerStream[v1.SizesResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("atelier.v1.RetentionService.WatchSizes is not implemented"))
 }
 
 func (UnimplementedRetentionServiceHandler) Show(context.Context, *connect.Request[v1.ShowRetentionRequest]) (*connect.Response[v1.ShowRetentionResponse], error) {
