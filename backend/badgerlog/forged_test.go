@@ -80,6 +80,7 @@ func TestForgedHeaderIsNamed(t *testing.T) {
 		"replica": func(h *event.Header, _, _ event.ID, _ *[]byte) { h.Replica = "r" },
 		"seq":     func(h *event.Header, _, _ event.ID, _ *[]byte) { h.Seq++ },
 		"prev":    func(h *event.Header, a, _ event.ID, _ *[]byte) { h.Prev = a },
+		"a fork":  func(h *event.Header, a, _ event.ID, _ *[]byte) { h.Prev, h.Seq = a, 1 },
 	} {
 		if got := said(t, forge(t, c)); !got["chain_broken"] {
 			t.Errorf("%s: want chain_broken, got %v", name, got)

@@ -167,6 +167,70 @@ func TestForkersDoNotVouchForThemselves(t *testing.T) {
 	}
 }
 
+// A fork that lies before the one that is known is news.
+func TestAnEarlierForkIsProvenToo(t *testing.T) {
+	l := founded(t)
+	w, honest := newScribe(t, l, 17), newScribe(t, l, 18)
+	w.write(nil)
+	base := w.run()
+	early := w.fork()
+	w.write(nil)
+	middle := w.run()
+	late := w.fork()
+	w.write(nil)
+	late.write(nil)
+	mustAdmit(t, l, Batch{Runs: []event.Run{base, middle, w.run(), late.run()}})
+	accused(t, l, w.chain(), 2)
+	early.write(nil)
+	honest.after(2, early.write(nil))
+	if got := mustAdmit(t, l, Batch{Runs: []event.Run{early.run(), honest.run()}}); got.Taken != 3 {
+		t.Fatal(got, why(got))
+	}
+	if all, err := l.Frauds(); err != nil || len(all) != 2 || all[1].Seq() != 1 {
+		t.Error(len(all), err)
+	}
+	auditClean(t, l)
+}
+
+// Each side of a fork in the middle of a seal is handed on by itself.
+func TestTheSidesOfAForkAreHandedOn(t *testing.T) {
+	l := founded(t)
+	w := newScribe(t, l, 17)
+	w.write(nil)
+	base := w.run()
+	w.write(nil)
+	other := w.fork()
+	for range 3 {
+		w.write(nil)
+		other.write(nil)
+	}
+	mustAdmit(t, l, Batch{Runs: []event.Run{base, w.run(), other.run()}})
+	for _, side := range []*scribe{w, other} {
+		var ids []event.ID
+		err := l.Runs(event.Head{Chain: w.chain(), Seq: 4, ID: side.ids[4]}, 0, func(r event.Run) error {
+			o, err := r.Open()
+			if err != nil {
+				return err
+			}
+			for _, e := range o.Events {
+				if e.Fault != nil {
+					t.Error(e.Seq, e.Fault)
+				}
+				ids = append(ids, e.ID)
+			}
+			return nil
+		})
+		if err != nil || !slices.Equal(ids, side.ids) {
+			t.Error("a side has", len(ids), "events:", err)
+		}
+	}
+	c := follow(t, l, t.TempDir(), 21)
+	mustAdmit(t, c, all(t, l, c))
+	sameEvents(t, l, c)
+	accused(t, c, w.chain(), 1)
+	auditClean(t, c)
+}
+
 // Two seals after one seal are two histories even where the events are the same.
 func TestTwoSealsAfterOneAreAFork(t *testing.T) {
 	for _, turned := range []bool{false, true} {
