@@ -77,7 +77,7 @@ func Open(ctx context.Context, p Ports) (*Studio, error) {
 		return nil, err
 	}
 	s.work.Go(s.keepOn)
-	s.work.Go(s.reclaimLater)
+	s.reclaimLater()
 	return s, nil
 }
 

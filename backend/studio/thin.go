@@ -317,7 +317,10 @@ func (s *Studio) thinLater(se *session) {
 
 // reclaimLater gives back what an earlier core dropped and did not give back.
 func (s *Studio) reclaimLater() {
-	if s.p.Log.ReadOnly() == "" {
-		s.tell("giving back the room of what is gone", s.p.Log.Reclaim(s.ctx))
-	}
+	log, tell := s.p.Log, s.tell
+	s.work.Go(func() {
+		if log.ReadOnly() == "" {
+			tell("giving back the room of what is gone", log.Reclaim(s.ctx))
+		}
+	})
 }
